@@ -1,0 +1,92 @@
+"""The glossary as enums.
+
+What belongs here: words that stand in the database, the files and on the screen, with the small
+integers they are stored as. What does not: any rule about them (see `lifecycle` and the rooms).
+A code, once released, never changes its meaning: it is in people's databases and in every hash.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum, StrEnum
+
+
+class Status(StrEnum):
+    """Where an outbox row stands. The first two are the planner's own."""
+
+    PRE_SCHEDULED = "pre-scheduled"
+    SKIPPED = "skipped"
+    SCHEDULED = "scheduled"
+    PROCESSING = "processing"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    BOUNCED = "bounced"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    IN_DOUBT = "in_doubt"
+
+
+class Kind(IntEnum):
+    """What an email is about, as it is packed into plan row ids.
+
+    Campaign instance `n` is kind `FIRST_CAMPAIGN + n`. The order is the order of ties (01-plan §8).
+    """
+
+    BIRTHDAY = 0
+    EFFECTIVE_DATE = 1
+    AEP = 2
+    POST_WINDOW = 3
+
+    @property
+    def email_type(self) -> str:
+        return self.name.lower()
+
+
+FIRST_CAMPAIGN = 16
+"""Kinds below are the anniversary types and room for more of them."""
+
+
+class SkipReason(IntEnum):
+    """Why a row is `skipped`; 0 is a row that is not."""
+
+    NONE = 0
+    YEAR_ROUND_EXCLUSION = 1
+    BIRTHDAY_WINDOW = 2
+    EFFECTIVE_DATE_WINDOW = 3
+    AGE_EXCLUSION = 4
+    CAMPAIGN_INACTIVE = 5
+    MISSED = 6
+    CAMPAIGN_CONFLICT = 7
+    FREQUENCY_LIMIT = 8
+
+    @property
+    def word(self) -> str:
+        return self.name.lower()
+
+
+class IssueCode(StrEnum):
+    """What is wrong with a contact's data (`contact_issues.code`)."""
+
+    MISSING_EMAIL = "missing_email"
+    INVALID_EMAIL = "invalid_email"
+    MISSING_ZIP = "missing_zip"
+    INVALID_ZIP = "invalid_zip"
+    INVALID_BIRTH_DATE = "invalid_birth_date"
+    INVALID_EFFECTIVE_DATE = "invalid_effective_date"
+    STATE_MISMATCH = "state_mismatch"
+    MISSING_ANCHOR_DATE = "missing_anchor_date"
+
+
+class ContactStatus(StrEnum):
+    """`contacts.status`. Only `active` contacts are written to."""
+
+    ACTIVE = "active"
+    OPTED_OUT = "opted_out"
+    BOUNCED = "bounced"
+
+
+class RunStatus(StrEnum):
+    """`scheduler_checkpoints.status`."""
+
+    STARTED = "started"
+    COMPLETED = "completed"
+    FAILED = "failed"
