@@ -1,0 +1,36 @@
+"""The frequency limit: how many emails one contact may get in any run of consecutive days.
+
+The planner and the check right before sending ask this module. Shapes as in `windows`: one contact
+is a frame of one row.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from carillon.columns import Bools
+from carillon.days import Days
+
+
+def would_exceed(others: npt.NDArray[np.int32], day: Days, limit: int, period_days: int) -> Bools:
+    """Whether one more email on `day` makes more than `limit` in some `period_days` consecutive days.
+
+    `others` has shape (n, w): the days of each contact's other emails, padded with `days.FAR` or
+    `days.NO_DAY`; `day` has shape (n,). It is enough to look at the runs of days that begin with one
+    of the emails: a fuller run could always be moved to begin with its first.
+    """
+    result = np.zeros(len(day), bool)
+    new = day[:, None]
+    near = (np.abs(others - new) < period_days).sum(axis=1) >= limit
+    if not near.any():
+        return result
+    some = np.flatnonzero(near)
+    others, new = others[some], new[some]
+    over = np.zeros(len(some), bool)
+    for begin in np.concatenate([others, new], axis=1).T:
+        holds_new = (begin <= new[:, 0]) & (new[:, 0] < begin + period_days)
+        count = ((others >= begin[:, None]) & (others < begin[:, None] + period_days)).sum(axis=1)
+        over |= holds_new & (count >= limit)
+    result[some] = over
+    return result

@@ -1,0 +1,1 @@
+"""Which email, which contact, which day."""

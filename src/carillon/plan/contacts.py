@@ -1,0 +1,124 @@
+"""Who is eligible: from contact rows as text to columns the rules can work on, and what is wrong with them.
+
+Reading is forgiving, planning is not: a contact that cannot be planned gives an issue and is left out,
+and nothing here ever raises because of data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+
+from carillon.addresses import identity, seed, valid_addresses
+from carillon.columns import Bools, People
+from carillon.days import FAR, FIRST_YEAR, LAST_YEAR, NO_DAY, Days
+from carillon.plan.rules import Rules
+from carillon.words import ContactStatus, IssueCode
+from carillon.zips import STATES, state_indices
+
+Issue = tuple[int, str, str]
+"""Contact id, code, detail."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """Contacts of one batch, ascending by id, and what was found out on the way."""
+
+    people: People
+    born: Days
+    """The day on which a birth date stops lying in the future; `FAR` where it does not."""
+    issues: list[Issue]
+    mended_seeds: list[tuple[int, int]] = field(default_factory=list)
+    mended_states: list[tuple[int, str]] = field(default_factory=list)
+
+
+def read(frame: pl.DataFrame, suppressed: np.ndarray, rules: Rules, today: int) -> Read:
+    """Columns of `store.planning.CONTACT_COLUMNS` as strings ("" for none) to people and issues.
+
+    `suppressed`: ids of contacts not to be written to, ascending.
+    """
+    ids = frame["id"].cast(pl.Int64).to_numpy()
+    if len(ids) > 1 and (ids[1:] < ids[:-1]).any():
+        order = np.argsort(ids)
+        frame, ids = frame[order], ids[order]
+    issues: list[Issue] = []
+
+    def report(which: Bools, code: IssueCode, column: str | None = None) -> None:
+        rows = np.flatnonzero(which)
+        if len(rows):
+            details = frame[column].gather(rows).to_list() if column else [""] * len(rows)
+            issues.extend(zip(ids[rows].tolist(), [code.value] * len(rows), details, strict=True))
+
+    no_email = (frame["email"].str.strip_chars() == "").to_numpy()
+    bad_email = ~no_email & ~valid_addresses(frame["email"])
+    report(no_email, IssueCode.MISSING_EMAIL)
+    report(bad_email, IssueCode.INVALID_EMAIL, "email")
+
+    no_zip = (frame["zip_code"].str.strip_chars() == "").to_numpy()
+    state = state_indices(frame["zip_code"])
+    report(no_zip, IssueCode.MISSING_ZIP)
+    report(~no_zip & (state == 0), IssueCode.INVALID_ZIP, "zip_code")
+
+    birth, bad_birth = _days(frame["birth_date"])
+    effective, bad_effective = _days(frame["effective_date"])
+    born = np.where(birth > today, birth, FAR).astype(np.int32)
+    bad_birth |= birth > today
+    birth[bad_birth] = NO_DAY
+    report(bad_birth, IssueCode.INVALID_BIRTH_DATE, "birth_date")
+    report(bad_effective, IssueCode.INVALID_EFFECTIVE_DATE, "effective_date")
+
+    seeds, mended_seeds = _seeds(frame, ids)
+    active = (frame["status"] == ContactStatus.ACTIVE).to_numpy()
+    eligible = active & ~no_email & ~bad_email & (state != 0)
+    if len(suppressed):
+        eligible &= ~np.isin(ids, suppressed)
+    people = People.of(ids, seeds, state, birth, effective, eligible)
+
+    unknown = rules.windows.lacks_anchor(people)
+    report(unknown & (state != 0), IssueCode.MISSING_ANCHOR_DATE)
+    if rules.exclude_unknown_anchor:
+        people.eligible[unknown] = False
+
+    mended_states = _states(frame, ids, state, issues)
+    return Read(people, born, issues, mended_seeds, mended_states)
+
+
+def _days(texts: pl.Series) -> tuple[Days, Bools]:
+    """ISO dates as day numbers, `NO_DAY` where there is none or a bad one; and which are bad."""
+    dates = texts.str.to_date("%Y-%m-%d", strict=False)
+    years = dates.dt.year()
+    fine = ((years >= FIRST_YEAR) & (years <= LAST_YEAR) & (texts.str.len_bytes() == 10)).fill_null(False)
+    days = dates.to_physical().fill_null(NO_DAY).to_numpy()
+    good = fine.to_numpy()
+    given = (texts.str.strip_chars() != "").to_numpy()
+    return np.where(good, days, NO_DAY).astype(np.int32), given & ~good
+
+
+def _seeds(frame: pl.DataFrame, ids: np.ndarray) -> tuple[np.ndarray, list[tuple[int, int]]]:
+    """Each contact's seed; those that other programs left out are made from the address."""
+    stored = frame["seed"].cast(pl.Int64, strict=False)
+    missing = np.flatnonzero(stored.is_null().to_numpy())
+    seeds = stored.fill_null(0).to_numpy().astype(np.uint64)
+    mended = []
+    for row in missing.tolist():
+        made = seed(identity(frame["email"][row], frame["external_id"][row] or None))
+        seeds[row] = made
+        mended.append((int(ids[row]), int(np.uint64(made).astype(np.int64))))
+    return seeds, mended
+
+
+def _states(
+    frame: pl.DataFrame, ids: np.ndarray, state: np.ndarray, issues: list[Issue]
+) -> list[tuple[int, str]]:
+    """States that differ from what the ZIP maps to: corrected, and reported if there was one."""
+    names = np.array(["", *STATES])
+    differs = np.flatnonzero((frame["state"].to_numpy() != names[state]) & (state != 0))
+    mended = []
+    for row in differs.tolist():
+        contact, given, mapped = int(ids[row]), frame["state"][row], str(names[state[row]])
+        mended.append((contact, mapped))
+        if given:
+            issues.append((contact, IssueCode.STATE_MISMATCH.value, f"{given}, but the ZIP is in {mapped}"))
+    return mended

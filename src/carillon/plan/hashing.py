@@ -1,0 +1,57 @@
+"""Every choice the planner makes by chance, made by arithmetic instead.
+
+The same contact, type and event give the same number on every machine, engine and version: no
+library's own hash, no database id. splitmix64 is the finaliser published by Steele, Lea and Flood,
+"Fast Splittable Pseudorandom Number Generators" (2014).
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import numpy.typing as npt
+
+from carillon.days import Days
+from carillon.keys import Keys, is_followup, kind_of
+from carillon.words import FIRST_CAMPAIGN
+
+Hashes = npt.NDArray[np.uint64]
+
+_FOLLOWUP = np.uint64(7)
+
+
+def splitmix64(values: Hashes) -> Hashes:
+    """One round of splitmix64 over an array of any shape."""
+    mixed = values + np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))
+
+
+def instance_code(name: str) -> int:
+    """The code of a campaign instance: the first 8 bytes of SHA-256 of its name."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
+
+
+def codes_of(keys: Keys, instance_codes: dict[int, int]) -> Hashes:
+    """The code that each email's type brings to the hash, shape (n,).
+
+    `instance_codes`: kind to `instance_code`, for the kinds of campaigns. A follow-up's code is made
+    from that of the email it follows.
+    """
+    used, position = np.unique(kind_of(keys), return_inverse=True)
+    own = splitmix64(used.astype(np.uint64))
+    for place, kind in enumerate(used.tolist()):
+        if kind >= FIRST_CAMPAIGN:
+            own[place] = instance_codes[kind]
+    codes = own[position]
+    following = is_followup(keys)
+    if following.any():
+        codes = np.where(following, splitmix64(codes ^ _FOLLOWUP), codes)
+    return codes
+
+
+def choice(seed: Hashes, code: Hashes, event: Days) -> Hashes:
+    """The number by which an email is placed and ranked."""
+    return splitmix64(seed ^ code ^ event.astype(np.uint64))

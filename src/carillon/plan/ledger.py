@@ -1,0 +1,82 @@
+"""The emails of each contact side by side: what conflicts, frequency and cap look at and change.
+
+Holds the rows still in play (planned, or skipped for frequency or conflict, and not settled) together
+with what has already left, grouped by contact. `choose` and `spread` change `send` and `kept`; nothing
+else may.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from carillon.columns import Bools, Index, People
+from carillon.days import FAR, Days
+from carillon.keys import Keys, contact_of, is_followup, kind_of
+from carillon.plan.hashing import Hashes
+from carillon.plan.place import chance
+from carillon.plan.rows import Rows, Sent, Small, find
+from carillon.words import FIRST_CAMPAIGN, SkipReason
+
+PLAYING = (SkipReason.NONE, SkipReason.CAMPAIGN_CONFLICT, SkipReason.FREQUENCY_LIMIT)
+
+
+def in_play(rows: Rows) -> Bools:
+    """Rows that are planned or could be: not settled, and not skipped for a reason of their own."""
+    return np.isin(rows.reason, PLAYING) & ~rows.final
+
+
+class Ledger:
+    """Entries (n,), ascending by contact and then by key. `row` points into the rows; -1: has left."""
+
+    def __init__(self, people: People, rows: Rows, sent: Sent, codes: dict[int, int]) -> None:
+        playing = np.flatnonzero(in_play(rows))
+        found, owner = find(contact_of(sent.key), people.id)
+        left = np.flatnonzero(found & sent.counts)
+        who = np.concatenate([owner[left], rows.who[playing]])
+        key = np.concatenate([sent.key[left], rows.key[playing]])
+        order = np.argsort(who, kind="stable") if len(left) else np.arange(len(who))
+        self.people, self.rows, self.codes = people, rows, codes
+        self.who: Index = who[order]
+        self.key: Keys = key[order]
+        self.row: Index = np.concatenate([np.full(len(left), -1), playing])[order]
+        self.send: Days = np.concatenate([sent.send[left], rows.send[playing]])[order]
+        self.kept: Bools = np.ones(len(order), bool)
+        self.limited: Bools = ~is_followup(self.key)
+        self.campaign: Bools = self.limited & (kind_of(self.key) >= FIRST_CAMPAIGN)
+        mine = np.flatnonzero(self.row >= 0)
+        self.fixed: Bools = self.row < 0
+        self.fixed[mine] = rows.pinned[self.row[mine]]
+        self.priority: Small = np.zeros(len(order), np.uint8)
+        self.priority[mine] = rows.priority[self.row[mine]]
+        self._offset = np.searchsorted(self.who, np.arange(len(people) + 1))
+
+    def __len__(self) -> int:
+        return len(self.who)
+
+    def same_contact(self, entries: Index) -> tuple[Index, Bools]:
+        """The other kept entries of each entry's contact: indices (n, w) and which of them are real."""
+        who = self.who[entries]
+        begin, end = self._offset[who], self._offset[who + 1]
+        width = int((end - begin).max(initial=0))
+        others = begin[:, None] + np.arange(width)
+        real = (others < end[:, None]) & (others != entries[:, None])
+        others = np.where(real, others, 0)
+        return others, real & self.kept[others]
+
+    def days_nearby(self, entries: Index) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+        """Days (n, w) of the contact's other emails that count: for frequency, and campaign ones."""
+        others, real = self.same_contact(entries)
+        days = self.send[others]
+        limited = np.where(real & self.limited[others], days, FAR)
+        return limited.astype(np.int32), np.where(real & self.campaign[others], days, FAR).astype(np.int32)
+
+    def chance(self, entries: Index) -> Hashes:
+        return chance(self.people, self.who[entries], self.key[entries], self.codes)
+
+    def result(self, reason_of_skip: npt.NDArray[np.uint8]) -> Rows:
+        """The rows with the days and skips that stand in the ledger now."""
+        mine = np.flatnonzero(self.row >= 0)
+        self.rows.send[self.row[mine]] = self.send[mine]
+        self.rows.reason[self.row[mine]] = np.where(self.kept[mine], 0, reason_of_skip[mine])
+        return self.rows

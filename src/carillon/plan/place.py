@@ -1,0 +1,243 @@
+"""Verdict and place: for each wanted email, whether it may go, and on which day.
+
+The rules stand in `docs/decisions/0001-how-the-planner-reads-its-rules.md` under the numbers used here.
+Everything is looked at by itself; what depends on other rows (smoothing, conflicts, frequency, cap)
+comes later, in `spread` and `choose`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from carillon.columns import Bools, Index, People
+from carillon.days import NO_DAY, Days
+from carillon.keys import Keys, event_of
+from carillon.plan.hashing import Hashes, choice, codes_of
+from carillon.plan.rows import Rows, Stored, Wanted, find
+from carillon.plan.rules import Rules
+from carillon.words import SkipReason
+
+LAST_EXCLUSION = SkipReason.AGE_EXCLUSION
+"""Reasons up to this one are exclusions of a day."""
+
+
+def place(
+    people: People, wanted: Wanted, stored: Stored, rules: Rules, today: int, codes: dict[int, int]
+) -> Rows:
+    """Rows for all of `wanted`, in their order, less those that were due before anyone knew of them.
+
+    `codes`: campaign kinds to their hash codes.
+    """
+    found, at = find(wanted.key, stored.key)
+    rows = _carried(wanted, stored, found, at, today)
+    open_ = ~rows.final
+    _keep_pinned(rows, open_ & rows.pinned, people, rules)
+    open_ &= ~rows.pinned
+
+    which = np.flatnonzero(open_)
+    verdict = _reasons(rows, people, rules, which, rows.ideal[which])
+    shut = which[verdict != SkipReason.NONE]
+    rows.reason[shut] = verdict[verdict != SkipReason.NONE]
+    rows.send[shut] = rows.ideal[shut]
+
+    free = which[verdict == SkipReason.NONE]
+    if len(stored):
+        keeps = _still_valid(rows, stored, found, at, people, rules, today, free)
+        rows.sticky[free[keeps]] = True
+        rows.reason[free[keeps]] = SkipReason.NONE
+        free = free[~keeps]
+        free = free[~_still_skipped(rows, stored, found, at, people, rules, today, free)]
+    ahead = rows.ideal[free] >= today
+    _place_ahead(rows, free[ahead], people, rules)
+    known = _catch_up(rows, free[~ahead], people, rules, today, found, codes)
+    return rows if known.all() else rows.take(known)
+
+
+def keep_history(stored: Stored, owner: Index, known: Bools, today: int) -> Rows:
+    """Rule 1: settled rows of past events, which stay whatever becomes of their contact or cause.
+
+    `owner`: index of each stored row's contact; `known`: stored rows already carried.
+    """
+    past = event_of(stored.key) <= today
+    settled = (stored.reason != SkipReason.NONE) & (stored.send < today) & past & ~known
+    which = np.flatnonzero(settled)
+    kept, some = stored.take(which), len(which)
+    return Rows(
+        key=kept.key,
+        who=owner[which],
+        ideal=kept.ideal,
+        deadline=kept.ideal,
+        priority=kept.priority,
+        lawful=np.ones(some, bool),
+        send=kept.send,
+        reason=kept.reason,
+        pinned=kept.pinned,
+        sticky=np.ones(some, bool),
+        final=np.ones(some, bool),
+        fresh=np.zeros(some, bool),
+    )
+
+
+def chance(people: People, who: Index, key: Keys, codes: dict[int, int]) -> Hashes:
+    """The number by which an email is placed and ranked."""
+    return choice(people.seed[who], codes_of(key, codes), event_of(key))
+
+
+def _carried(wanted: Wanted, stored: Stored, found: Bools, at: Index, today: int) -> Rows:
+    """Rows as stored where they are stored; those not stored have no send day yet."""
+    size = len(wanted)
+    send = np.full(size, NO_DAY, np.int32)
+    reason = np.zeros(size, np.uint8)
+    pinned = np.zeros(size, bool)
+    ideal, priority = wanted.ideal.copy(), wanted.priority.copy()
+    if len(stored):
+        rows, at = np.flatnonzero(found), at[found]
+        send[rows], reason[rows] = stored.send[at], stored.reason[at]
+        pinned[rows] = stored.pinned[at] & (send[rows] >= today)
+    final = (reason != SkipReason.NONE) & (send < today) & (send != NO_DAY)
+    if final.any():
+        settled = final[rows]
+        ideal[rows[settled]] = stored.ideal[at[settled]]
+        priority[rows[settled]] = stored.priority[at[settled]]
+        pinned[rows[settled]] = stored.pinned[at[settled]]
+    return Rows(
+        key=wanted.key,
+        who=wanted.who,
+        ideal=ideal,
+        deadline=wanted.deadline,
+        priority=priority,
+        lawful=wanted.lawful,
+        send=send,
+        reason=reason,
+        pinned=pinned,
+        sticky=final.copy(),
+        final=final,
+        fresh=np.zeros(size, bool),
+    )
+
+
+def _reasons(rows: Rows, people: People, rules: Rules, which: Index, day: Days) -> Days:
+    reasons = rules.windows.reasons(people, rows.who[which], day)
+    return np.where(rows.lawful[which], reasons, SkipReason.NONE).astype(np.uint8)
+
+
+def _keep_pinned(rows: Rows, pinned: Bools, people: People, rules: Rules) -> None:
+    """Rule 2: moved by hand, only checked against windows."""
+    which = np.flatnonzero(pinned)
+    rows.reason[which] = _reasons(rows, people, rules, which, rows.send[which])
+    rows.sticky[which] = True
+
+
+def _still_valid(
+    rows: Rows,
+    stored: Stored,
+    found: Bools,
+    at: Index,
+    people: People,
+    rules: Rules,
+    today: int,
+    which: Index,
+) -> Bools:
+    """Rule 4: rows that keep the day they were stored with."""
+    send, reason = rows.send[which], rows.reason[which]
+    by_choice = (reason == SkipReason.FREQUENCY_LIMIT) | (reason == SkipReason.CAMPAIGN_CONFLICT)
+    keeps = found[which] & ((reason == SkipReason.NONE) | by_choice)
+    keeps &= (stored.ideal[at[which]] == rows.ideal[which]) & (send >= today) & (send <= rows.deadline[which])
+    moved = np.flatnonzero(keeps & (send != rows.ideal[which]))
+    keeps[moved] = _reasons(rows, people, rules, which[moved], send[moved]) == SkipReason.NONE
+    return keeps & ~rules.blacked_out(np.where(keeps, send, today))
+
+
+def _still_skipped(
+    rows: Rows,
+    stored: Stored,
+    found: Bools,
+    at: Index,
+    people: People,
+    rules: Rules,
+    today: int,
+    which: Index,
+) -> Bools:
+    """Rule 4, last sentence: skips of an earlier catch-up whose window still stands."""
+    send, reason = rows.send[which], rows.reason[which]
+    skipped = found[which] & (reason != SkipReason.NONE) & (reason <= LAST_EXCLUSION)
+    skipped &= (
+        (stored.ideal[at[which]] == rows.ideal[which]) & (send >= today) & (send <= rows.deadline[which])
+    )
+    asked = np.flatnonzero(skipped)
+    found_now = _reasons(rows, people, rules, which[asked], send[asked])
+    rows.reason[which[asked]] = found_now
+    skipped[asked] = found_now != SkipReason.NONE
+    return skipped
+
+
+def _place_ahead(rows: Rows, which: Index, people: People, rules: Rules) -> None:
+    """Rule 5: the ideal day, or the first open one after it where it is blacked out."""
+    rows.reason[which] = SkipReason.NONE
+    rows.send[which] = rows.ideal[which]
+    rows.fresh[which] = True
+    dark = which[rules.blacked_out(rows.ideal[which])]
+    while len(dark):
+        rows.send[dark] += 1
+        late = rows.send[dark] > rows.deadline[dark]
+        missed = dark[late]
+        rows.send[missed] = rows.ideal[missed]
+        rows.reason[missed] = SkipReason.MISSED
+        rows.fresh[missed] = False
+        dark = dark[~late]
+        closed = rules.blacked_out(rows.send[dark])
+        closed |= _reasons(rows, people, rules, dark, rows.send[dark]) != SkipReason.NONE
+        dark = dark[closed]
+
+
+def _catch_up(
+    rows: Rows,
+    which: Index,
+    people: People,
+    rules: Rules,
+    today: int,
+    found: Bools,
+    codes: dict[int, int],
+) -> Bools:
+    """Rule 6: an open day of the coming ones for what is late. Returns the rows to keep."""
+    known = np.ones(len(rows), bool)
+    late = rows.deadline[which] < today
+    known[which[late]] = found[which[late]]
+    rows.reason[which[late]] = SkipReason.MISSED
+    which = which[~late]
+
+    day = today + np.arange(1, rules.catch_up_days + 1, dtype=np.int32)
+    open_ = np.zeros((len(which), len(day)), bool)
+    for column, value in enumerate(day):
+        in_time = np.flatnonzero(value <= rows.deadline[which])
+        open_[in_time, column] = _open(rows, people, rules, which[in_time], int(value))
+    count = open_.sum(axis=1)
+    some = np.flatnonzero(count)
+    hashes = chance(people, rows.who[which[some]], rows.key[which[some]], codes)
+    nth = (hashes % count[some].astype(np.uint64)).astype(np.int64)
+    rows.send[which[some]] = day[_nth_true(open_[some], nth)]
+    rows.reason[which[some]] = SkipReason.NONE
+
+    rest = which[count == 0]
+    now = _open(rows, people, rules, rest, today)
+    rows.send[rest[now]] = today
+    rows.reason[rest[now]] = SkipReason.NONE
+    rest = rest[~now]
+    first = np.where(rows.deadline[rest] > today, today + 1, today).astype(np.int32)
+    blame = _reasons(rows, people, rules, rest, first)
+    rows.reason[rest] = np.where(blame != SkipReason.NONE, blame, SkipReason.MISSED)
+    rows.send[rest] = np.where(blame != SkipReason.NONE, first, rows.ideal[rest])
+    return known
+
+
+def _open(rows: Rows, people: People, rules: Rules, which: Index, day: int) -> Bools:
+    """Rows for which `day` is neither excluded nor blacked out."""
+    days = np.full(len(which), day, np.int32)
+    if rules.blacked_out(days[:1]).any():
+        return np.zeros(len(which), bool)
+    return _reasons(rows, people, rules, which, days) == SkipReason.NONE
+
+
+def _nth_true(table: Bools, nth: Index) -> Index:
+    """The column of the nth (from 0) true value of each row; each row has more than nth of them."""
+    return np.argmax(table.cumsum(axis=1) > nth[:, None], axis=1)

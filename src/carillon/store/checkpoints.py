@@ -1,0 +1,85 @@
+"""The log of planner runs: `scheduler_checkpoints`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, text
+
+from carillon.words import RunStatus
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a completed run wrote. Checksums are integers below 2^64."""
+
+    contacts_checksum: int
+    before_checksum: int
+    after_checksum: int
+    contacts: int
+    scheduled: int
+    skipped: int
+    summary: dict[str, object]
+
+
+def begin(connection: Connection, run_id: str, now: datetime, today: str) -> int:
+    """Log a new run as started and return its number; runs that never ended are logged as failed.
+
+    Call it only while holding the planner's lease: nobody else can be running then.
+    """
+    connection.execute(
+        text(
+            "update scheduler_checkpoints set status = :failed, completed_at = :now,"
+            " error_message = 'interrupted: the process ended before the run did' where status = :started"
+        ),
+        {"failed": RunStatus.FAILED.value, "started": RunStatus.STARTED.value, "now": now.isoformat()},
+    )
+    connection.execute(
+        text(
+            "insert into scheduler_checkpoints (run_timestamp, scheduler_run_id, status, today)"
+            " values (:now, :run_id, :status, :today)"
+        ),
+        {"now": now.isoformat(), "run_id": run_id, "status": RunStatus.STARTED.value, "today": today},
+    )
+    number = connection.execute(
+        text("select id from scheduler_checkpoints where scheduler_run_id = :run_id"), {"run_id": run_id}
+    ).scalar_one()
+    return int(number)
+
+
+def complete(connection: Connection, number: int, now: datetime, done: Finished) -> None:
+    """Log the run as completed, in the transaction that stores its plan."""
+    connection.execute(
+        text(
+            "update scheduler_checkpoints set status = :status, completed_at = :now,"
+            " contacts_checksum = :contacts, schedules_before_checksum = :before,"
+            " schedules_after_checksum = :after, contacts_processed = :people,"
+            " emails_scheduled = :scheduled, emails_skipped = :skipped, summary = :summary"
+            " where id = :number"
+        ),
+        {
+            "status": RunStatus.COMPLETED.value,
+            "now": now.isoformat(),
+            "contacts": f"{done.contacts_checksum:016x}",
+            "before": f"{done.before_checksum:016x}",
+            "after": f"{done.after_checksum:016x}",
+            "people": done.contacts,
+            "scheduled": done.scheduled,
+            "skipped": done.skipped,
+            "summary": json.dumps(done.summary),
+            "number": number,
+        },
+    )
+
+
+def fail(connection: Connection, number: int, now: datetime, why: str) -> None:
+    """Log the run as failed."""
+    connection.execute(
+        text(
+            "update scheduler_checkpoints set status = :status, completed_at = :now, error_message = :why"
+            " where id = :number"
+        ),
+        {"status": RunStatus.FAILED.value, "now": now.isoformat(), "why": why, "number": number},
+    )

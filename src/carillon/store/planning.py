@@ -1,0 +1,223 @@
+"""What the planner reads and writes, a whole batch or a whole plan at a time.
+
+`PlanReader` lives on one snapshot; `store_plan` is one transaction. Rules are not known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from sqlalchemy import Connection, text
+
+from carillon.errors import WorkspaceError
+from carillon.keys import CONTACT_SHIFT
+from carillon.store.bulk import read_integers, read_strings, stage_arrays
+from carillon.store.engine import scalar
+from carillon.words import Status
+
+Ints = npt.NDArray[np.int64]
+
+CONTACT_COLUMNS = (
+    "id",
+    "seed",
+    "email",
+    "zip_code",
+    "state",
+    "birth_date",
+    "effective_date",
+    "status",
+    "external_id",
+)
+PLAN_COLUMNS = ("id", "send", "ideal", "state")
+_UNSENT = f"'{Status.FAILED}', '{Status.CANCELLED}'"
+"""Left the planner's hands without counting for frequency or cap."""
+SENT_COLUMNS = ("id", "contact_id", "kind", "followup", "event", "send", "counts")
+_SENT = (
+    "id",
+    "contact_id",
+    "kind",
+    "followup",
+    "coalesce(event, 0)",
+    "send",
+    f"case when status in ({_UNSENT}) then 0 else 1 end",
+)
+MAX_CONTACT_ID = (1 << 32) - 1
+EVERYBODY = 0
+"""The contact id that stands for all of them in `changes`."""
+
+
+@dataclass(frozen=True)
+class PlannerState:
+    """What the last completed run left behind. Checksums are integers below 2^64."""
+
+    rules: str | None
+    today: int
+    eligible: int
+    contacts_checksum: int
+    schedules_checksum: int
+
+
+class PlanReader:
+    """Reads for one run of the planner, all from one snapshot."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def state(self) -> PlannerState | None:
+        row = self._connection.execute(
+            text(
+                "select rules, today, eligible, contacts_checksum, schedules_checksum from planner_state"
+                " where id = 1"
+            )
+        ).one_or_none()
+        return None if row is None else PlannerState(row[0], row[1], row[2], int(row[3]), int(row[4]))
+
+    def changes(self) -> tuple[Ints, Ints]:
+        """Change numbers and contact ids since the last run."""
+        seq, contact = read_integers(self._connection, ("seq", "contact_id"), "from changes")
+        return seq, contact
+
+    def instance_codes(self) -> dict[int, str]:
+        """Kinds of campaigns in the stored plan and the names their choices hang on."""
+        rows = self._connection.execute(text("select kind, email_type from plan_kinds where kind >= 16"))
+        return {row[0]: row[1] for row in rows}
+
+    def count(self) -> int:
+        """How many contacts there are."""
+        return int(scalar(self._connection, "select count(*) from contacts"))
+
+    def edges(self, size: int) -> list[int]:
+        """Contact ids that cut all contacts into ranges [a, b) of about `size` each, ascending."""
+        bounds = self._connection.execute(text("select min(id), max(id) from contacts")).one()
+        if bounds[0] is None:
+            return []
+        low, high = int(bounds[0]), int(bounds[1])
+        if low < 1 or high > MAX_CONTACT_ID:
+            raise WorkspaceError(
+                f"contacts.id must lie between 1 and {MAX_CONTACT_ID}; found {low if low < 1 else high}. "
+                "Give these contacts new ids (import them into a fresh workspace)."
+            )
+        if high - low < 4 * size + 2 * self.count():
+            return [*range(low, high + 1, size), high + 1]
+        ids = read_integers(self._connection, ("id",), "from contacts")[0]
+        ids.sort()
+        return [*ids[::size].tolist(), high + 1]
+
+    def contacts(self, low: int, high: int) -> pl.DataFrame:
+        """Contacts of the id range [low, high) as strings, columns `CONTACT_COLUMNS`."""
+        return read_strings(
+            self._connection, CONTACT_COLUMNS, f"from contacts where id >= {low} and id < {high}"
+        )
+
+    def contacts_of(self, ids: Ints) -> pl.DataFrame:
+        """Contacts with these ids, as `contacts`."""
+        self._stage(ids)
+        columns = [f"c.{column}" for column in CONTACT_COLUMNS]
+        frame = read_strings(self._connection, columns, "from temp_wanted w join contacts c on c.id = w.id")
+        return frame.rename(dict(zip(columns, CONTACT_COLUMNS, strict=True)))
+
+    def suppressed(self) -> Ints:
+        """Ids of contacts whose address is suppressed, ascending."""
+        parts = [
+            read_integers(
+                self._connection,
+                ("c.id",),
+                "from suppressions s join contacts c on lower(c.email) = s.address"
+                f" and c.external_id {given} null",
+            )[0]
+            for given in ("is", "is not")
+        ]
+        return np.unique(np.concatenate(parts))
+
+    def stored(self, low: int, high: int) -> list[Ints]:
+        """Plan rows of the contact range [low, high): one array for each of `PLAN_COLUMNS`."""
+        span = f"id >= {low << CONTACT_SHIFT} and id < {high << CONTACT_SHIFT}"
+        return read_integers(self._connection, PLAN_COLUMNS, f"from plan where {span}")
+
+    def stored_of(self, ids: Ints) -> list[Ints]:
+        """Plan rows of these contacts."""
+        self._stage(ids)
+        return read_integers(
+            self._connection,
+            [f"p.{column}" for column in PLAN_COLUMNS],
+            f"from temp_wanted w join plan p on p.id >= w.id << {CONTACT_SHIFT}"
+            f" and p.id < (w.id + 1) << {CONTACT_SHIFT}",
+        )
+
+    def sent(self, low: int, high: int, since: int) -> list[Ints]:
+        """Outbox rows without enrollment of a contact range, due on `since` or later: `SENT_COLUMNS`."""
+        return read_integers(
+            self._connection,
+            _SENT,
+            f"from outbox where contact_id >= {low} and contact_id < {high} and {_planner_mail(since)}",
+        )
+
+    def sent_of(self, ids: Ints, since: int) -> list[Ints]:
+        """Outbox rows of these contacts, as `sent`."""
+        self._stage(ids)
+        return read_integers(
+            self._connection,
+            _SENT,
+            "from (select o.* from temp_wanted w join outbox o on o.contact_id = w.id) o"
+            f" where {_planner_mail(since)}",
+        )
+
+    def contacts_due(self, days: list[int]) -> Ints:
+        """Ids of contacts with a planned row on one of `days`."""
+        listed = ", ".join(map(str, days))
+        keys = read_integers(self._connection, ("id",), f"from plan where send in ({listed})")[0]
+        return np.unique(keys >> CONTACT_SHIFT)
+
+    def planned_days(self, since: int) -> tuple[Ints, Ints]:
+        """Days from `since` on and how many rows are planned for each."""
+        return self._pairs(
+            "select day, sum(n) from plan_days where reason = 0 and day >= :since group by day", since
+        )
+
+    def left_days(self, since: int) -> tuple[Ints, Ints]:
+        """Days from `since` on and how many cap-counted emails have left the plan for each."""
+        return self._pairs(
+            f"select send, count(*) from outbox where {_planner_mail(since)}"
+            f" and status not in ({_UNSENT}) group by send",
+            since,
+        )
+
+    def totals(self) -> tuple[int, int]:
+        """Planned and skipped rows of the whole plan."""
+        row = self._connection.execute(
+            text(
+                "select coalesce(sum(case when reason = 0 then n end), 0),"
+                " coalesce(sum(case when reason > 0 then n end), 0) from plan_days"
+            )
+        ).one()
+        return int(row[0]), int(row[1])
+
+    def smoothing_days(self, since: int) -> tuple[Ints, Ints]:
+        """Ideal days from `since` on and how many effective-date rows count for each."""
+        return self._pairs("select day, n from plan_smoothing where day >= :since", since)
+
+    def blocks(self) -> dict[int, bytes]:
+        """The stored fingerprints."""
+        rows = self._connection.execute(text("select block, prints from plan_blocks"))
+        return {row[0]: bytes(row[1]) for row in rows}
+
+    def _pairs(self, statement: str, since: int) -> tuple[Ints, Ints]:
+        rows = self._connection.execute(text(statement), {"since": since}).all()
+        table = np.array([(int(row[0]), int(row[1])) for row in rows], np.int64).reshape(-1, 2)
+        return table[:, 0], table[:, 1]
+
+    def _stage(self, ids: Ints) -> None:
+        stage_arrays(self._connection, "temp_wanted", ("id",), [ids])
+
+
+def iter_ranges(edges: list[int]) -> Iterator[tuple[int, int]]:
+    """Consecutive pairs of edges."""
+    return zip(edges[:-1], edges[1:], strict=True)
+
+
+def _planner_mail(since: int) -> str:
+    return f"send >= {since} and enrollment_id is null and channel = 'email'"

@@ -1,0 +1,65 @@
+"""A workspace: one folder with its configuration, its database and its clock.
+
+Opened once per command and handed to every room's `run`. It has no verbs of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from carillon.clock import Clock, today
+from carillon.errors import WorkspaceError
+from carillon.settings import Settings, load_settings
+from carillon.store.engine import Database, open_database
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Settings, store and clock of one organisation."""
+
+    folder: Path
+    settings: Settings
+    database: Database
+    clock: Clock
+
+    def today(self) -> date:
+        """The calendar date it is now in the workspace's time zone."""
+        return today(self.clock, self.settings.workspace.zone)
+
+    def close(self) -> None:
+        self.database.close()
+
+
+def open_workspace(folder: Path, environ: Mapping[str, str], clock: Clock) -> Workspace:
+    """The workspace in `folder`, ready to work with.
+
+    Raises WorkspaceError if there is none or its database is not of this program's version, and
+    SettingsError if its configuration is wrong.
+    """
+    if not (folder / "carillon.yaml").is_file():
+        raise WorkspaceError(
+            f"{folder} is not a Carillon workspace (it has no carillon.yaml). Make one with "
+            f"`carillon init {folder}`, or name another with --workspace."
+        )
+    workspace = at(folder, environ, clock)
+    file = workspace.database.file
+    if file is not None and not file.exists():
+        raise WorkspaceError(
+            f"the workspace {folder} has no database yet ({file} is missing). "
+            f"`carillon init {folder}` makes it; to go back to a backup, put it in its place."
+        )
+    workspace.database.require_current()
+    return workspace
+
+
+def at(folder: Path, environ: Mapping[str, str], clock: Clock) -> Workspace:
+    """The workspace in `folder` as it is, whatever its database looks like."""
+    settings = load_settings(folder, environ)
+    processing = settings.processing
+    database = open_database(
+        settings.database.url, folder, processing.max_retry_attempts + 1, processing.retry_delay
+    )
+    return Workspace(folder, settings, database, clock)
