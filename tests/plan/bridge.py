@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from datetime import date
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -24,6 +25,7 @@ from tests.plan.worlds import World
 
 WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 NOTHING = np.zeros(0, np.int64)
+CODES = np.array([reference.splitmix64(1000 + kind if kind >= 16 else kind) for kind in range(32)], np.uint64)
 
 
 def settings_of(rules: reference.Rules) -> Settings:
@@ -96,7 +98,7 @@ def planned_by_carillon(world: World, batches: random.Random | None = None, fres
         day_number(world.today),
         fresh,
         np.array(sorted(c.id for c in world.contacts if c.suppressed), np.int64),
-        {kind: reference.splitmix64(1000 + kind) for kind in range(16, 32)},
+        CODES,
         _extra_of(world),
     )
     contacts = list(world.contacts)
@@ -104,7 +106,7 @@ def planned_by_carillon(world: World, batches: random.Random | None = None, fres
     if batches is not None:
         batches.shuffle(contacts)
         cuts = sorted({0, len(contacts), *(batches.randrange(len(contacts)) for _ in range(3))})
-    parts = [_batch(world, contacts[low:high], task) for low, high in zip(cuts[:-1], cuts[1:], strict=True)]
+    parts = [_batch(world, contacts[low:high], task) for low, high in pairwise(cuts)]
     working = merge(parts)
     stored, today = working.stored, task.today
     books = Books(

@@ -8,6 +8,7 @@ from dataclasses import replace
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from carillon.days import date_of
 from tests.plan.bridge import planned_by_carillon, rows_of
 from tests.plan.reference import splitmix64
 from tests.plan.worlds import World, after, next_nights, worlds
@@ -43,9 +44,7 @@ def assert_same(world: World, batches: random.Random) -> None:
 
     assert sorted(rows_of(got.working.rows), key=order) == sorted(expected.rows, key=order)
     assert {(issue[0], issue[1]) for issue in got.working.issues} == expected.issues
-    assert {day: n for day, n in got.over.items()} == {
-        (day - day.fromtimestamp(0)).days: n for day, n in expected.over_cap.items()
-    }
+    assert {date_of(day): n for day, n in got.over.items()} == expected.over_cap
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=SLOW_TO_DRAW)

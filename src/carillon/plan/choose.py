@@ -23,10 +23,12 @@ def choose(ledger: Ledger, rules: Rules) -> npt.NDArray[np.uint8]:
     """
     reason = np.zeros(len(ledger), np.uint8)
     ledger.kept[:] = True
-    crowded = _crowded(ledger, rules)
-    if len(crowded) == 0:
+    concerned = np.zeros(len(ledger.people), bool)
+    concerned[crowded(ledger, rules)] = True
+    concerned[_clashing(ledger)] = True
+    entries = np.flatnonzero(concerned[ledger.who] & ledger.limited)
+    if len(entries) == 0:
         return reason
-    entries = np.flatnonzero(np.isin(ledger.who, crowded) & ledger.limited)
     turn = np.where(ledger.row[entries] < 0, 0, np.where(ledger.fixed[entries], 1, 2))
     settled = turn < 2
     order = np.lexsort(
@@ -62,17 +64,18 @@ def choose(ledger: Ledger, rules: Rules) -> npt.NDArray[np.uint8]:
     return reason
 
 
-def _crowded(ledger: Ledger, rules: Rules) -> Index:
-    """Contacts with more emails in some period than the limit, or two campaign emails on one day."""
-    parts = []
-    limited = np.flatnonzero(ledger.limited)
-    moments = _moments(ledger, limited)
+def crowded(ledger: Ledger, rules: Rules) -> Index:
+    """Contacts whose kept emails are more in some period than the limit allows, ascending."""
+    moments = _moments(ledger, np.flatnonzero(ledger.limited & ledger.kept))
     step = rules.emails_per_period
     close = moments[step:] - moments[:-step] < rules.period_days
-    parts.append(moments[step:][close] >> _DAY_BITS)
-    moments = _moments(ledger, np.flatnonzero(ledger.campaign))
-    parts.append(moments[1:][moments[1:] == moments[:-1]] >> _DAY_BITS)
-    return np.unique(np.concatenate(parts))
+    return np.unique(moments[step:][close] >> _DAY_BITS)
+
+
+def _clashing(ledger: Ledger) -> Index:
+    """Contacts with two campaign emails on one day, ascending."""
+    moments = _moments(ledger, np.flatnonzero(ledger.campaign & ledger.kept))
+    return np.unique(moments[1:][moments[1:] == moments[:-1]] >> _DAY_BITS)
 
 
 def _moments(ledger: Ledger, entries: Index) -> npt.NDArray[np.int64]:

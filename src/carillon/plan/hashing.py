@@ -8,6 +8,7 @@ library's own hash, no database id. splitmix64 is the finaliser published by Ste
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -34,18 +35,20 @@ def instance_code(name: str) -> int:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
 
 
-def codes_of(keys: Keys, instance_codes: dict[int, int]) -> Hashes:
-    """The code that each email's type brings to the hash, shape (n,).
+def code_table(instance_names: Mapping[int, str]) -> Hashes:
+    """The code that each kind brings to the hash, indexed by kind.
 
-    `instance_codes`: kind to `instance_code`, for the kinds of campaigns. A follow-up's code is made
-    from that of the email it follows.
+    `instance_names`: campaign kinds and the names of their instances.
     """
-    used, position = np.unique(kind_of(keys), return_inverse=True)
-    own = splitmix64(used.astype(np.uint64))
-    for place, kind in enumerate(used.tolist()):
-        if kind >= FIRST_CAMPAIGN:
-            own[place] = instance_codes[kind]
-    codes = own[position]
+    table = splitmix64(np.arange(max(instance_names, default=0) + FIRST_CAMPAIGN, dtype=np.uint64))
+    for kind, name in instance_names.items():
+        table[kind] = instance_code(name)
+    return table
+
+
+def codes_of(keys: Keys, table: Hashes) -> Hashes:
+    """The code of each email, shape (n,): its kind's, or one made from it for a follow-up."""
+    codes = table[kind_of(keys)]
     following = is_followup(keys)
     if following.any():
         codes = np.where(following, splitmix64(codes ^ _FOLLOWUP), codes)

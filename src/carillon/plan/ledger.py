@@ -29,7 +29,7 @@ def in_play(rows: Rows) -> Bools:
 class Ledger:
     """Entries (n,), ascending by contact and then by key. `row` points into the rows; -1: has left."""
 
-    def __init__(self, people: People, rows: Rows, sent: Sent, codes: dict[int, int]) -> None:
+    def __init__(self, people: People, rows: Rows, sent: Sent, codes: Hashes) -> None:
         playing = np.flatnonzero(in_play(rows))
         found, owner = find(contact_of(sent.key), people.id)
         left = np.flatnonzero(found & sent.counts)
@@ -49,7 +49,7 @@ class Ledger:
         self.fixed[mine] = rows.pinned[self.row[mine]]
         self.priority: Small = np.zeros(len(order), np.uint8)
         self.priority[mine] = rows.priority[self.row[mine]]
-        self._offset = np.searchsorted(self.who, np.arange(len(people) + 1))
+        self._offset = np.concatenate([[0], np.cumsum(np.bincount(self.who, minlength=len(people)))])
 
     def __len__(self) -> int:
         return len(self.who)
@@ -63,6 +63,11 @@ class Ledger:
         real = (others < end[:, None]) & (others != entries[:, None])
         others = np.where(real, others, 0)
         return others, real & self.kept[others]
+
+    def crowd(self, first: int, last: int) -> Index:
+        """By person: how many emails that count for frequency lie in these days, both included."""
+        here = self.limited & self.kept & (self.send >= first) & (self.send <= last)
+        return np.bincount(self.who[here], minlength=len(self.people))
 
     def days_nearby(self, entries: Index) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
         """Days (n, w) of the contact's other emails that count: for frequency, and campaign ones."""

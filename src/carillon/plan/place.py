@@ -21,12 +21,10 @@ LAST_EXCLUSION = SkipReason.AGE_EXCLUSION
 """Reasons up to this one are exclusions of a day."""
 
 
-def place(
-    people: People, wanted: Wanted, stored: Stored, rules: Rules, today: int, codes: dict[int, int]
-) -> Rows:
+def place(people: People, wanted: Wanted, stored: Stored, rules: Rules, today: int, codes: Hashes) -> Rows:
     """Rows for all of `wanted`, in their order, less those that were due before anyone knew of them.
 
-    `codes`: campaign kinds to their hash codes.
+    `codes`: see `hashing.code_table`.
     """
     found, at = find(wanted.key, stored.key)
     rows = _carried(wanted, stored, found, at, today)
@@ -78,7 +76,7 @@ def keep_history(stored: Stored, owner: Index, known: Bools, today: int) -> Rows
     )
 
 
-def chance(people: People, who: Index, key: Keys, codes: dict[int, int]) -> Hashes:
+def chance(people: People, who: Index, key: Keys, codes: Hashes) -> Hashes:
     """The number by which an email is placed and ranked."""
     return choice(people.seed[who], codes_of(key, codes), event_of(key))
 
@@ -197,7 +195,7 @@ def _catch_up(
     rules: Rules,
     today: int,
     found: Bools,
-    codes: dict[int, int],
+    codes: Hashes,
 ) -> Bools:
     """Rule 6: an open day of the coming ones for what is late. Returns the rows to keep."""
     known = np.ones(len(rows), bool)

@@ -69,7 +69,7 @@ def row_prints(key: Keys, send: Days, ideal: Days, state: npt.NDArray[np.int32])
 def sum_by_person(owner: Index, prints: Hashes, people: int) -> Hashes:
     """Each contact's sum of row fingerprints, shape (people,); `owner` ascending."""
     total = np.concatenate([[np.uint64(0)], np.cumsum(prints, dtype=np.uint64)])
-    edge = np.searchsorted(owner, np.arange(people + 1))
+    edge = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=people))])
     return total[edge[1:]] - total[edge[:-1]]
 
 

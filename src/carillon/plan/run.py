@@ -18,11 +18,11 @@ from sqlalchemy import Connection
 
 from carillon.clock import Stopwatch
 from carillon.columns import Index
-from carillon.days import date_of, day_number
+from carillon.days import FAR, date_of, day_number
 from carillon.errors import ChecksumMismatch, UsageError
-from carillon.keys import contact_of, is_followup, kind_of
+from carillon.keys import KIND_MASK, KIND_SHIFT, contact_of
 from carillon.plan import prints
-from carillon.plan.hashing import instance_code
+from carillon.plan.hashing import code_table
 from carillon.plan.prints import LAYOUT, MODULUS, Prints
 from carillon.plan.report import (
     Difference,
@@ -161,7 +161,7 @@ class _Run:
         everyone = state is None or state.rules != self._fingerprint or EVERYBODY in changed
         everyone |= self._request.fresh or self._request.verify
         everyone |= state is not None and self._today < state.today
-        codes = {kind: instance_code(name) for kind, name in reader.instance_codes().items()}
+        codes = code_table(reader.instance_names())
         task = Task(self._rules, self._today, self._request.fresh, reader.suppressed(), codes)
         planned, left = reader.planned_days(self._today), reader.left_days(self._today)
         count = reader.count()
@@ -225,9 +225,10 @@ class _Run:
             wrong |= settled & (prints.people_prints(people) != were["person"])
         if wrong.any():
             raise ChecksumMismatch(
-                f"{int(wrong.sum())} contacts or their planned emails are not as the last run left them, although "
-                f"no change of them was noted (the first: contact {people.id[wrong][0]}). Something wrote to the "
-                "database past its triggers. Nothing was changed; `carillon plan --fresh` plans them anew."
+                f"{int(wrong.sum())} contacts or their planned emails are not as the last run left them, "
+                f"although no change of them was noted (the first: contact {people.id[wrong][0]}). Something "
+                "wrote to the database past its triggers. Nothing was changed; `carillon plan --fresh` plans "
+                "them anew."
             )
 
     def _swap(
@@ -284,8 +285,9 @@ class _Run:
         after[np.searchsorted(seen, people.id)] = prints.values(
             people, working.born, working.rows, row, self._rules, self._today
         )
-        stale = np.isin(seen, late)
-        after[stale] = before[stale]
+        if len(late):
+            stale = np.isin(seen, late)
+            after[stale] = before[stale]
         if read.wanted is None:
             book = Prints({})
         book.put(seen, after)
@@ -388,11 +390,23 @@ def _more(reader: PlanReader, task: Task, days: list[int], working: Working) -> 
 def _day_counts(working: Working) -> DayCounts:
     """What the day tables hold when the working set is everyone."""
     rows = working.rows
-    kind = kind_of(rows.key) | np.where(is_followup(rows.key), 1 << 14, 0)
-    packed = (rows.send.astype(np.int64) << 32) | (kind.astype(np.int64) << 8) | rows.reason
-    cells, n = np.unique(packed, return_counts=True)
-    ideal, count = np.unique(rows.ideal[smoothed(rows)], return_counts=True)
-    return DayCounts([cells >> 32, (cells >> 8) & 0xFFFFFF, cells & 0xFF, n], [ideal, count])
+    if len(rows) == 0:
+        return DayCounts([np.zeros(0, np.int64)] * 4, [np.zeros(0, np.int64)] * 2)
+    sort = (rows.key >> KIND_SHIFT) & (2 * KIND_MASK + 1)
+    kinds = np.flatnonzero(np.bincount(sort))
+    place = np.zeros(int(kinds.max()) + 1, np.int64)
+    place[kinds] = np.arange(len(kinds))
+    first, reasons = int(rows.send.min()), len(SkipReason)
+    cell = ((rows.send - first) * len(kinds) + place[sort]) * reasons + rows.reason
+    n = np.bincount(cell)
+    cells = np.flatnonzero(n)
+    day, rest = cells // (len(kinds) * reasons) + first, cells % (len(kinds) * reasons)
+    ideal = rows.ideal[smoothed(rows)]
+    counts = np.bincount(ideal - ideal.min(initial=FAR)) if len(ideal) else np.zeros(0, np.int64)
+    full = np.flatnonzero(counts)
+    return DayCounts(
+        [day, kinds[rest // reasons], rest % reasons, n[cells]], [full + ideal.min(initial=FAR), counts[full]]
+    )
 
 
 def _sum(one: np.ndarray, other: np.ndarray) -> np.ndarray:

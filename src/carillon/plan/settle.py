@@ -18,7 +18,7 @@ from carillon.days import Days, date_of
 from carillon.errors import PlanBreach
 from carillon.keys import contact_of, is_followup
 from carillon.limits import would_exceed
-from carillon.plan.choose import choose
+from carillon.plan.choose import choose, crowded
 from carillon.plan.ledger import Ledger
 from carillon.plan.rows import Rows, Stored
 from carillon.plan.rules import Rules
@@ -65,22 +65,22 @@ def settle(working: Working, books: Books, task: Task, more: More) -> Settled:
     caps = np.full(days, cap, np.int64)
     dark = rules.blacked_out(today + np.arange(days, dtype=np.int32))
     complete: set[int] = set()
+    ledger = Ledger(working.people, working.rows, working.sent, task.codes)
     while True:
-        ledger = Ledger(working.people, working.rows, working.sent, task.codes)
         reason = choose(ledger, rules)
-        rows = ledger.result(reason)
         book = DayBook(today, _counts(working.stored, ledger, books, today, days), caps, dark)
         over = set((book.over(rules) + today).tolist()) - complete
         if over:
             complete |= over
             added = more(sorted(over), working)
             if added is not None:
+                ledger.result(reason)
                 working = merge([working, added])
+                ledger = Ledger(working.people, working.rows, working.sent, task.codes)
                 continue
         if not balance(ledger, book, rules):
             break
-        ledger.result(reason)
-    check(working.people, rows, ledger, rules, today)
+    check(working.people, ledger.result(reason), ledger, rules, today)
     left_over = {today + int(day): int(book.counts[day]) for day in book.over(rules)}
     return Settled(working, eligible, cap, left_over)
 
@@ -95,13 +95,13 @@ def check(people: People, rows: Rows, ledger: Ledger, rules: Rules, today: int) 
     late = (send > rows.deadline[planned]) & ~rows.pinned[planned]
     _refuse(rows, planned[late], "lies after its deadline")
 
-    # Only contacts with more emails than the limit can break it; pinned and sent ones are no fault of ours.
-    entries = np.flatnonzero(ledger.kept & ledger.limited)
-    per_contact = np.bincount(ledger.who[entries], minlength=len(people))
-    suspects = entries[(per_contact[ledger.who[entries]] > rules.emails_per_period) & ~ledger.fixed[entries]]
+    # Pinned and sent emails may break the limit among themselves: that is no fault of the plan.
+    full = np.zeros(len(people), bool)
+    full[crowded(ledger, rules)] = True
+    suspects = np.flatnonzero(full[ledger.who] & ledger.kept & ledger.limited & ~ledger.fixed)
     others, _ = ledger.days_nearby(suspects)
-    crowded = would_exceed(others, ledger.send[suspects], rules.emails_per_period, rules.period_days)
-    _refuse(rows, ledger.row[suspects[crowded]], "exceeds the contact's frequency limit")
+    too_many = would_exceed(others, ledger.send[suspects], rules.emails_per_period, rules.period_days)
+    _refuse(rows, ledger.row[suspects[too_many]], "exceeds the contact's frequency limit")
 
 
 def by_day(day: npt.NDArray[np.integer], n: npt.NDArray[np.integer] | None, today: int) -> Counts:
@@ -116,9 +116,9 @@ def _smooth(working: Working, books: Books, task: Task, soft_limit: int) -> None
     was = smoothed(stored)
     elsewhere = _minus(books.smoothing, by_day(stored.ideal[was], None, task.today))
     here = by_day(working.rows.ideal[smoothed(working.rows)], None, task.today)
-    crowded: Days = (np.flatnonzero(_plus(elsewhere, here) > soft_limit) + task.today).astype(np.int32)
-    if len(crowded):
-        smooth(working.people, working.rows, task.rules, task.today, crowded, task.codes)
+    full: Days = (np.flatnonzero(_plus(elsewhere, here) > soft_limit) + task.today).astype(np.int32)
+    if len(full):
+        smooth(working.people, working.rows, task.rules, task.today, full, task.codes)
 
 
 def _counts(stored: Stored, ledger: Ledger, books: Books, today: int, days: int) -> Counts:

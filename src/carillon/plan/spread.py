@@ -11,6 +11,7 @@ from carillon.columns import Bools, Index, People
 from carillon.days import Days
 from carillon.keys import is_followup, kind_of
 from carillon.limits import would_exceed
+from carillon.plan.hashing import Hashes
 from carillon.plan.ledger import PLAYING, Ledger
 from carillon.plan.place import chance
 from carillon.plan.rows import Rows, Stored
@@ -43,14 +44,12 @@ def smoothed(rows: Rows | Stored) -> Bools:
     return np.isin(rows.reason, PLAYING) & (kind_of(rows.key) == Kind.EFFECTIVE_DATE) & ~is_followup(rows.key)
 
 
-def smooth(
-    people: People, rows: Rows, rules: Rules, today: int, crowded: Days, codes: dict[int, int]
-) -> None:
+def smooth(people: People, rows: Rows, rules: Rules, today: int, full: Days, codes: Hashes) -> None:
     """Rule 7: spread the newly placed rows of each crowded ideal day over the days around it.
 
-    `crowded`: ideal days that hold more effective-date emails than the soft limit.
+    `full`: ideal days that hold more effective-date emails than the soft limit.
     """
-    moving = np.flatnonzero(smoothed(rows) & rows.fresh & np.isin(rows.ideal, crowded))
+    moving = np.flatnonzero(smoothed(rows) & rows.fresh & np.isin(rows.ideal, full))
     reach = rules.smoothing_reach
     for begin in range(0, len(moving), CHUNK):
         which = moving[begin : begin + CHUNK]
@@ -81,10 +80,11 @@ def balance(ledger: Ledger, book: DayBook, rules: Rules) -> bool:
         here = np.flatnonzero((ledger.send == day) & ledger.kept & ~ledger.fixed)
         room = (book.counts < book.cap) & ~book.dark
         later = (np.flatnonzero(room[offset + 1 :]) + day + 1).astype(np.int32)
-        movable = here[_can_move(ledger, here, later, rules)]
+        tight = _tight(ledger, here, day, rules)
+        movable = here[_can_move(ledger, here, later, tight, rules)]
         excess = int(book.counts[offset] - book.cap[offset])
         ranked = movable[np.argsort(_rank(ledger, movable), kind="stable")]
-        moved |= _move(ledger, ranked[-excess:], later, book, rules)
+        moved |= _move(ledger, ranked[-excess:], later, tight, book, rules)
     return moved
 
 
@@ -96,7 +96,19 @@ def _rank(ledger: Ledger, entries: Index) -> npt.NDArray[np.uint64]:
     return rank | (ledger.chance(entries) >> np.uint64(9))
 
 
-def _can_move(ledger: Ledger, entries: Index, days: Days, rules: Rules) -> Bools:
+def _tight(ledger: Ledger, entries: Index, day: int, rules: Rules) -> Bools:
+    """By person: whether other emails could stand in the way of a move from `day`.
+
+    Those who have too few in reach of any day that their email could go to need no closer look.
+    """
+    reach = rules.period_days - 1
+    last = int(ledger.rows.deadline[ledger.row[entries]].max(initial=day))
+    tight = ledger.crowd(day - reach, last + reach) > rules.emails_per_period
+    tight[ledger.who[entries[ledger.campaign[entries]]]] = True
+    return tight
+
+
+def _can_move(ledger: Ledger, entries: Index, days: Days, tight: Bools, rules: Rules) -> Bools:
     """Which entries may go to at least one of `days` (ascending)."""
     can = np.zeros(len(entries), bool)
     deadline = ledger.rows.deadline[ledger.row[entries]]
@@ -105,11 +117,11 @@ def _can_move(ledger: Ledger, entries: Index, days: Days, rules: Rules) -> Bools
         asking = np.flatnonzero(~can & (deadline >= day))
         if len(asking) == 0 and can.all():
             break
-        can[asking] = _may_go(ledger, entries[asking], day, rules)
+        can[asking] = _may_go(ledger, entries[asking], day, tight, rules)
     return can
 
 
-def _move(ledger: Ledger, victims: Index, days: Days, book: DayBook, rules: Rules) -> bool:
+def _move(ledger: Ledger, victims: Index, days: Days, tight: Bools, book: DayBook, rules: Rules) -> bool:
     """Offer `days` in order to `victims`, best-ranked first. Returns whether anything moved."""
     moved = False
     deadline = ledger.rows.deadline[ledger.row[victims]]
@@ -124,7 +136,7 @@ def _move(ledger: Ledger, victims: Index, days: Days, book: DayBook, rules: Rule
         while room and begin < len(victims):
             part = np.arange(begin, min(begin + step, len(victims)))
             part = part[deadline[part] >= day]
-            part = part[_may_go(ledger, victims[part], day, rules)]
+            part = part[_may_go(ledger, victims[part], day, tight, rules)]
             part = _first_of_each(ledger.who[victims[part]], part, contacts)[:room]
             going.append(part)
             contacts.append(ledger.who[victims[part]])
@@ -152,16 +164,17 @@ def _first_of_each(who: Index, part: Index, taken: list[Index]) -> Index:
     return part[first]
 
 
-def _may_go(ledger: Ledger, entries: Index, day: int, rules: Rules) -> Bools:
+def _may_go(ledger: Ledger, entries: Index, day: int, tight: Bools, rules: Rules) -> Bools:
     """Whether each entry may go to `day`: outside windows, no frequency or conflict breach."""
-    result = np.zeros(len(entries), bool)
-    for begin in range(0, len(entries), CHUNK):
-        part = entries[begin : begin + CHUNK]
+    who = ledger.who[entries]
+    shut = rules.windows.reasons(ledger.people, who, np.full(len(who), day, np.int32)) != SkipReason.NONE
+    shut &= ledger.rows.lawful[ledger.row[entries]]
+    asking = np.flatnonzero(tight[who] & ledger.limited[entries] & ~shut)
+    for begin in range(0, len(asking), CHUNK):
+        part = asking[begin : begin + CHUNK]
+        mine = entries[part]
+        limited, campaigns = ledger.days_nearby(mine)
         days = np.full(len(part), day, np.int32)
-        shut = rules.windows.reasons(ledger.people, ledger.who[part], days) != SkipReason.NONE
-        shut &= ledger.rows.lawful[ledger.row[part]]
-        limited, campaigns = ledger.days_nearby(part)
-        shut |= ledger.limited[part] & would_exceed(limited, days, rules.emails_per_period, rules.period_days)
-        shut |= ledger.campaign[part] & (campaigns == day).any(axis=1)
-        result[begin : begin + CHUNK] = ~shut
-    return result
+        breach = would_exceed(limited, days, rules.emails_per_period, rules.period_days)
+        shut[part] = breach | (ledger.campaign[mine] & (campaigns == day).any(axis=1))
+    return ~shut

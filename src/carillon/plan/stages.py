@@ -13,6 +13,7 @@ import numpy as np
 from carillon.columns import People
 from carillon.keys import contact_of, kind_of
 from carillon.plan import candidates
+from carillon.plan.hashing import Hashes
 from carillon.plan.place import keep_history, place
 from carillon.plan.rows import Rows, Sent, Stored, Wanted, find
 from carillon.plan.rules import Rules
@@ -28,12 +29,12 @@ def plan_batch(
     extra: Wanted,
     rules: Rules,
     today: int,
-    codes: dict[int, int],
+    codes: Hashes,
 ) -> Rows:
     """Every row these people have or should have, ascending by key, before smoothing and limits.
 
     `people` ascend by id; `stored` and `sent` are theirs, ascending by key; `extra` are candidates of
-    campaigns and follow-ups, with `codes` (kind to hash code) for the former.
+    campaigns and follow-ups; `codes`: see `hashing.code_table`.
     """
     _, owner = find(contact_of(stored.key), people.id)
     after = kind_of(stored.key) == Kind.POST_WINDOW

@@ -12,6 +12,7 @@ from carillon.columns import Index, People
 from carillon.days import NO_DAY, Days
 from carillon.keys import CONTACT_SHIFT, EVENT_MASK, FOLLOWUP_BIT, KIND_SHIFT, Keys, contact_of
 from carillon.plan import contacts
+from carillon.plan.hashing import Hashes
 from carillon.plan.rows import Rows, Sent, Stored, Wanted, find
 from carillon.plan.rules import Rules
 from carillon.plan.stages import in_order, plan_batch
@@ -33,8 +34,8 @@ class Task:
     fresh: bool
     """Whether stored days are forgotten (`plan --fresh`)."""
     suppressed: Index
-    codes: dict[int, int]
-    """Hash codes by kind, for the kinds of campaigns."""
+    codes: Hashes
+    """See `hashing.code_table`."""
     extra: Callable[[People, Sent], Wanted] = no_extra
     """Where candidates of campaigns and follow-ups come from."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -81,7 +82,7 @@ class PlanReader:
         seq, contact = read_integers(self._connection, ("seq", "contact_id"), "from changes")
         return seq, contact
 
-    def instance_codes(self) -> dict[int, str]:
+    def instance_names(self) -> dict[int, str]:
         """Kinds of campaigns in the stored plan and the names their choices hang on."""
         rows = self._connection.execute(text("select kind, email_type from plan_kinds where kind >= 16"))
         return {row[0]: row[1] for row in rows}
@@ -216,7 +217,7 @@ class PlanReader:
 
 def iter_ranges(edges: list[int]) -> Iterator[tuple[int, int]]:
     """Consecutive pairs of edges."""
-    return zip(edges[:-1], edges[1:], strict=True)
+    return pairwise(edges)
 
 
 def _planner_mail(since: int) -> str:

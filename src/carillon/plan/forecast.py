@@ -1,0 +1,146 @@
+"""How much mail goes when, against the daily cap: counts by day, week, month or type.
+
+Reads what the last plan left and decides nothing: the cap is asked of the same rules that plan.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from datetime import date, timedelta
+from enum import StrEnum
+from fractions import Fraction
+
+import numpy as np
+
+from carillon.days import date_of, day_number
+from carillon.plan.rules import Rules
+from carillon.store import forecast as store
+from carillon.workspace import Workspace
+
+
+class By(StrEnum):
+    """What a forecast adds up by."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    TYPE = "type"
+
+
+@dataclass(frozen=True)
+class Period:
+    """One row: a day, a week (by its Monday), a month (by its first), or an email type."""
+
+    name: str
+    n: int
+    days: int
+    """Days of the period that lie in the range asked for."""
+    busiest: int
+    """Emails on its fullest day."""
+    by_type: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Emails planned and sent from `first` to `last`, both included."""
+
+    first: date
+    last: date
+    by: By
+    planned_for: date | None
+    """The day the stored plan was made for; None: there is no plan yet."""
+    eligible: int
+    cap: int
+    """Emails a day."""
+    total: int
+    by_type: dict[str, int]
+    periods: list[Period]
+    """Ascending, without empty ones."""
+    above: dict[date, int]
+    """Days that stay above the overage threshold: what cannot fit."""
+    overage: Fraction
+    per_day: dict[date, int] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, object]:
+        """Plain values only."""
+        return {
+            "from": self.first.isoformat(),
+            "to": self.last.isoformat(),
+            "by": self.by.value,
+            "planned_for": self.planned_for.isoformat() if self.planned_for else None,
+            "eligible": self.eligible,
+            "daily_cap": self.cap,
+            "total": self.total,
+            "by_type": self.by_type,
+            "rows": [{self.by.value if k == "name" else k: v for k, v in asdict(p).items()}
+                     for p in self.periods],
+            "above_cap": {day.isoformat(): n for day, n in self.above.items()},
+        }  # fmt: skip
+
+
+def forecast(workspace: Workspace, first: date, last: date, by: By) -> Forecast:
+    """What the stored plan and the outbox hold for these days."""
+    rules = Rules.of(workspace.settings)
+    with workspace.database.snapshot() as connection:
+        plan = store.last_plan(connection)
+        volumes = store.volumes(connection, day_number(first), day_number(last))
+    eligible = 0 if plan is None else plan.eligible
+    cap = rules.daily_cap(eligible)
+    per_day: Counter[date] = Counter()
+    by_type: Counter[str] = Counter()
+    cells: dict[str, Counter[date]] = {}
+    types: dict[str, Counter[str]] = {}
+    for volume in volumes:
+        day, n = date_of(volume.day), volume.planned + volume.left
+        name = volume.email_type if by is By.TYPE else period_of(day, by).isoformat()
+        per_day[day] += n
+        by_type[volume.email_type] += n
+        cells.setdefault(name, Counter())[day] += n
+        types.setdefault(name, Counter())[volume.email_type] += n
+    whole = (last - first).days + 1
+    periods = [
+        Period(
+            name,
+            days.total(),
+            whole if by is By.TYPE else _days_within(date.fromisoformat(name), by, first, last),
+            max(days.values()),
+            dict(sorted(types[name].items())),
+        )
+        for name, days in sorted(cells.items())
+    ]
+    counts = np.array(list(per_day.values()), np.int64)
+    over = rules.over(counts, np.full(len(counts), cap, np.int64))
+    today = workspace.today()
+    above = {day: n for (day, n), yes in zip(per_day.items(), over, strict=True) if yes and day >= today}
+    return Forecast(
+        first,
+        last,
+        by,
+        None if plan is None else date_of(plan.today),
+        eligible,
+        cap,
+        per_day.total(),
+        dict(sorted(by_type.items())),
+        periods,
+        above,
+        rules.overage,
+        dict(per_day),
+    )
+
+
+def period_of(day: date, by: By) -> date:
+    """The first day of the period a day lies in."""
+    if by is By.WEEK:
+        return day - timedelta(days=day.weekday())
+    return day.replace(day=1) if by is By.MONTH else day
+
+
+def _days_within(begin: date, by: By, first: date, last: date) -> int:
+    if by is By.DAY:
+        return 1
+    if by is By.WEEK:
+        end = begin + timedelta(days=6)
+    else:
+        end = (begin.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
+    return (min(end, last) - max(begin, first)).days + 1
