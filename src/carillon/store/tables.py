@@ -98,7 +98,7 @@ plan = Table(
     Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
     Column("send", Integer, nullable=False, doc="days since 1970-01-01"),
     Column("ideal", Integer, nullable=False, doc="days since 1970-01-01"),
-    Column("state", Integer, nullable=False, doc="see store/packing.py"),
+    Column("state", Integer, nullable=False, doc="see carillon/packing.py"),
     Column("run", Integer, nullable=False, doc="scheduler_checkpoints.id"),
     info={"holds": "pending planner rows; the id is carillon.keys.pack"},
 )

@@ -26,6 +26,10 @@ def _int(name: str, kind: type[sa.Integer] = sa.Integer) -> sa.Column[int]:
     return sa.Column(name, kind(), primary_key=True, autoincrement=False)
 
 
+def _count() -> sa.Column[int]:
+    return sa.Column("n", sa.BigInteger, nullable=False)
+
+
 def upgrade() -> None:
     _contacts()
     _plan()
@@ -132,9 +136,8 @@ def _plan() -> None:
 
 
 def _books() -> None:
-    count = sa.Column("n", sa.BigInteger, nullable=False)
-    op.create_table("plan_days", _int("day"), _int("kind"), _int("reason"), count)
-    op.create_table("plan_smoothing", _int("day"), count.copy())
+    op.create_table("plan_days", _int("day"), _int("kind"), _int("reason"), _count())
+    op.create_table("plan_smoothing", _int("day"), _count())
     op.create_table("plan_blocks", _int("block"), sa.Column("prints", sa.LargeBinary, nullable=False))
     op.create_table(
         "planner_state",
