@@ -90,3 +90,12 @@ class RunStatus(StrEnum):
     STARTED = "started"
     COMPLETED = "completed"
     FAILED = "failed"
+
+
+class By(StrEnum):
+    """What a forecast adds up by."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    TYPE = "type"

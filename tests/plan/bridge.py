@@ -18,7 +18,7 @@ from carillon.plan.settle import Books, Settled, by_day, settle
 from carillon.plan.spread import smoothed
 from carillon.plan.working import Task, Working, merge, work_on
 from carillon.settings import Settings
-from carillon.store.packing import pack_state
+from carillon.packing import pack_state
 from carillon.words import SkipReason
 from tests.plan import reference
 from tests.plan.worlds import World

@@ -69,13 +69,17 @@ def crowded(ledger: Ledger, rules: Rules) -> Index:
     moments = _moments(ledger, np.flatnonzero(ledger.limited & ledger.kept))
     step = rules.emails_per_period
     close = moments[step:] - moments[:-step] < rules.period_days
-    return np.unique(moments[step:][close] >> _DAY_BITS)
+    return _distinct(moments[step:][close] >> _DAY_BITS)
 
 
 def _clashing(ledger: Ledger) -> Index:
     """Contacts with two campaign emails on one day, ascending."""
     moments = _moments(ledger, np.flatnonzero(ledger.campaign & ledger.kept))
-    return np.unique(moments[1:][moments[1:] == moments[:-1]] >> _DAY_BITS)
+    return _distinct(moments[1:][moments[1:] == moments[:-1]] >> _DAY_BITS)
+
+
+def _distinct(ascending: Index) -> Index:
+    return ascending[np.diff(ascending, prepend=-1) != 0]
 
 
 def _moments(ledger: Ledger, entries: Index) -> npt.NDArray[np.int64]:

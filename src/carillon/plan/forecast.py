@@ -1,6 +1,7 @@
 """How much mail goes when, against the daily cap: counts by day, week, month or type.
 
-Reads what the last plan left and decides nothing: the cap is asked of the same rules that plan.
+Pure: `inquire` reads what the last plan left. Nothing is decided here; the cap is asked of the same rules
+that plan.
 """
 
 from __future__ import annotations
@@ -8,24 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
-from enum import StrEnum
 from fractions import Fraction
 
 import numpy as np
 
-from carillon.days import date_of, day_number
+from carillon.days import date_of
 from carillon.plan.rules import Rules
-from carillon.store import forecast as store
-from carillon.workspace import Workspace
-
-
-class By(StrEnum):
-    """What a forecast adds up by."""
-
-    DAY = "day"
-    WEEK = "week"
-    MONTH = "month"
-    TYPE = "type"
+from carillon.store.forecast import LastPlan, Volume
+from carillon.words import By
 
 
 @dataclass(frozen=True)
@@ -79,12 +70,10 @@ class Forecast:
         }  # fmt: skip
 
 
-def forecast(workspace: Workspace, first: date, last: date, by: By) -> Forecast:
-    """What the stored plan and the outbox hold for these days."""
-    rules = Rules.of(workspace.settings)
-    with workspace.database.snapshot() as connection:
-        plan = store.last_plan(connection)
-        volumes = store.volumes(connection, day_number(first), day_number(last))
+def forecast(
+    rules: Rules, plan: LastPlan | None, volumes: list[Volume], first: date, last: date, by: By, today: date
+) -> Forecast:
+    """Add up `volumes`, which are those of `first` to `last`."""
     eligible = 0 if plan is None else plan.eligible
     cap = rules.daily_cap(eligible)
     per_day: Counter[date] = Counter()
@@ -111,7 +100,6 @@ def forecast(workspace: Workspace, first: date, last: date, by: By) -> Forecast:
     ]
     counts = np.array(list(per_day.values()), np.int64)
     over = rules.over(counts, np.full(len(counts), cap, np.int64))
-    today = workspace.today()
     above = {day: n for (day, n), yes in zip(per_day.items(), over, strict=True) if yes and day >= today}
     return Forecast(
         first,

@@ -11,7 +11,9 @@ import numpy.typing as npt
 
 from carillon.days import date_of
 from carillon.keys import is_followup, kind_of
+from carillon.plan.gather import Read, Request
 from carillon.plan.rows import Rows, Stored, find
+from carillon.plan.settle import Settled, by_day, minus, plus
 from carillon.words import FIRST_CAMPAIGN, Kind, SkipReason
 
 
@@ -57,6 +59,11 @@ class PlanReport:
     seconds: dict[str, float] = field(default_factory=dict)
     dry_run: bool = False
 
+    def summary(self) -> dict[str, object]:
+        """What the checkpoint keeps beside its own columns."""
+        names = ("mode", "cap", "eligible", "added", "moved", "newly_skipped", "newly_planned", "removed")
+        return {name: getattr(self, name) for name in names}
+
     def as_json(self) -> dict[str, object]:
         """Plain values only."""
         plain = dict(self.__dict__)
@@ -65,6 +72,56 @@ class PlanReport:
             plain[name] = {day.isoformat(): n for day, n in getattr(self, name).items()}
         plain["seconds"] = {stage: round(value, 3) for stage, value in self.seconds.items()}
         return plain
+
+
+def report(
+    run_id: str,
+    request: Request,
+    read: Read,
+    settled: Settled,
+    diff: Difference,
+    seconds: dict[str, float],
+) -> PlanReport:
+    """All figures of a run. `seconds` may still be added to."""
+    working, rows, stored = settled.working, settled.working.rows, settled.working.stored
+    today = read.task.today
+    planned = rows.reason == SkipReason.NONE
+    found, at = find(rows.key, stored.key)
+    was_planned = stored.reason == SkipReason.NONE
+    was, before = np.zeros(len(rows), bool), rows.send
+    if len(stored):
+        was, before = found & was_planned[at], np.where(found, stored.send[at], rows.send)
+    elsewhere = (0, 0)
+    if read.wanted is not None:
+        mine = int(was_planned.sum())
+        elsewhere = read.totals[0] - mine, read.totals[1] - (len(stored) - mine)
+    days_before = plus(read.books.planned, read.books.left)
+    gone = by_day(stored.send[was_planned], None, today)
+    days_now = plus(minus(days_before, gone), by_day(rows.send[planned], None, today))
+    return PlanReport(
+        run_id=run_id,
+        today=request.today,
+        mode="full" if read.wanted is None else "changes",
+        contacts=read.contacts,
+        contacts_read=len(working.people),
+        eligible=settled.eligible,
+        cap=settled.cap,
+        planned=elsewhere[0] + int(planned.sum()),
+        skipped=elsewhere[1] + int((~planned).sum()),
+        added=int(diff.added.sum()),
+        moved=int((planned & was & (rows.send != before)).sum()),
+        newly_skipped=int((~planned & was).sum()),
+        newly_planned=int((planned & ~was & found).sum()),
+        removed=len(diff.removed),
+        by_type=count_types(rows.take(diff.added & planned)),
+        skips_by_reason=count_reasons(rows.reason[(diff.added | diff.changed) & ~planned]),
+        per_day=dated(days_now, today),
+        per_day_before=dated(days_before, today),
+        over_cap={date_of(day): n for day, n in sorted(settled.over.items())},
+        issues=count_issues(working.issues),
+        seconds=seconds,
+        dry_run=request.dry_run,
+    )
 
 
 def difference(rows: Rows, stored: Stored, orphans: npt.NDArray[np.int64]) -> Difference:

@@ -114,9 +114,9 @@ def by_day(day: npt.NDArray[np.integer], n: npt.NDArray[np.integer] | None, toda
 def _smooth(working: Working, books: Books, task: Task, soft_limit: int) -> None:
     stored = working.stored
     was = smoothed(stored)
-    elsewhere = _minus(books.smoothing, by_day(stored.ideal[was], None, task.today))
+    elsewhere = minus(books.smoothing, by_day(stored.ideal[was], None, task.today))
     here = by_day(working.rows.ideal[smoothed(working.rows)], None, task.today)
-    full: Days = (np.flatnonzero(_plus(elsewhere, here) > soft_limit) + task.today).astype(np.int32)
+    full: Days = (np.flatnonzero(plus(elsewhere, here) > soft_limit) + task.today).astype(np.int32)
     if len(full):
         smooth(working.people, working.rows, task.rules, task.today, full, task.codes)
 
@@ -125,9 +125,9 @@ def _counts(stored: Stored, ledger: Ledger, books: Books, today: int, days: int)
     """Emails a day: of contacts elsewhere as stored, of the working set as it stands now."""
     was = stored.send[stored.reason == SkipReason.NONE]
     now = ledger.send[ledger.kept & (ledger.row >= 0)]
-    elsewhere = _minus(books.planned, by_day(was, None, today))
-    counts = _plus(_plus(elsewhere, books.left), by_day(now, None, today))
-    return _plus(counts, np.zeros(days, np.int64))
+    elsewhere = minus(books.planned, by_day(was, None, today))
+    counts = plus(plus(elsewhere, books.left), by_day(now, None, today))
+    return plus(counts, np.zeros(days, np.int64))
 
 
 def _horizon(working: Working, books: Books, rules: Rules, today: int) -> int:
@@ -141,15 +141,17 @@ def _horizon(working: Working, books: Books, rules: Rules, today: int) -> int:
     return last - today + 1
 
 
-def _plus(one: Counts, other: Counts) -> Counts:
+def plus(one: Counts, other: Counts) -> Counts:
+    """Day counts added up, as long as the longer of the two."""
     total = np.zeros(max(len(one), len(other)), np.int64)
     total[: len(one)] += one
     total[: len(other)] += other
     return total
 
 
-def _minus(one: Counts, other: Counts) -> Counts:
-    return _plus(one, -other)
+def minus(one: Counts, other: Counts) -> Counts:
+    """Day counts without others."""
+    return plus(one, -other)
 
 
 def _refuse(rows: Rows, which: npt.NDArray[np.int64], why: str) -> None:

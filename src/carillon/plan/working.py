@@ -11,12 +11,12 @@ import polars as pl
 from carillon.columns import Index, People
 from carillon.days import NO_DAY, Days
 from carillon.keys import CONTACT_SHIFT, EVENT_MASK, FOLLOWUP_BIT, KIND_SHIFT, Keys, contact_of
+from carillon.packing import unpack_state
 from carillon.plan import contacts
 from carillon.plan.hashing import Hashes
 from carillon.plan.rows import Rows, Sent, Stored, Wanted, find
 from carillon.plan.rules import Rules
 from carillon.plan.stages import in_order, plan_batch
-from carillon.store.packing import unpack_state
 from carillon.words import SkipReason
 
 
