@@ -10,11 +10,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 
 from sqlalchemy import Connection
 
 from carillon.clock import Stopwatch
 from carillon.days import day_number
+from carillon.errors import CarillonError
 from carillon.packing import pack_state
 from carillon.plan.bookkeeping import account, day_counts, new_values, verify
 from carillon.plan.gather import Progress, Read, Request, gather, more
@@ -56,7 +58,9 @@ def run(
             return _Run(workspace, request, progress, run_id).store(number)
         except BaseException as error:
             why = str(error) or type(error).__name__
-            database.write(lambda connection: checkpoints.fail(connection, number, clock.now(), why))
+            # Where even this cannot be written (a full disk), the next run logs it as interrupted.
+            with suppress(CarillonError):
+                database.write(lambda connection: checkpoints.fail(connection, number, clock.now(), why))
             raise
 
 

@@ -23,6 +23,7 @@ SEPARATOR = "\x1e"
 """ASCII's record separator: no one types it. A value that holds it anyway is read the slow way."""
 
 ROWS_A_STATEMENT = 50
+COPY_ROWS = 500_000
 
 Arrays = Sequence[npt.NDArray[Any]]
 
@@ -76,7 +77,7 @@ def insert_arrays(connection: Connection, table: str, columns: Sequence[str], ar
     if len(arrays[0]) == 0:
         return
     if not is_sqlite(connection):
-        _copy(connection, table, columns, zip(*(array.tolist() for array in arrays), strict=True))
+        _copy_arrays(connection, table, columns, arrays)
         return
     run = dbapi(connection).executemany
     per_row = f"({', '.join('?' * len(columns))})"
@@ -115,6 +116,15 @@ def stage_arrays(connection: Connection, name: str, columns: Sequence[str], arra
     insert_arrays(connection, name, columns, arrays)
     if not is_sqlite(connection):
         connection.exec_driver_sql(f"analyze {name}")
+
+
+def _copy_arrays(connection: Connection, table: str, columns: Sequence[str], arrays: Arrays) -> None:
+    statement = f"copy {table} ({', '.join(columns)}) from stdin (format csv)"
+    with dbapi(connection).cursor() as cursor, cursor.copy(statement) as copy:
+        for begin in range(0, len(arrays[0]), COPY_ROWS):
+            part = [np.asarray(array[begin : begin + COPY_ROWS]) for array in arrays]
+            frame = pl.DataFrame(part, schema=list(columns))
+            copy.write(frame.write_csv(include_header=False))
 
 
 def _copy(
