@@ -300,4 +300,4 @@ class Audit(Section):
     backup_folder: Text = "backups"
     """Where they go, relative to the workspace folder."""
     backup_max_megabytes: Annotated[int, whole(1, 1_000_000_000, "megabytes")] = 20_480
-    """Megabytes a database may have to be backed up."""
+    """Megabytes all backups together may take: the oldest go first, the newest always stays."""

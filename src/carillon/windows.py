@@ -110,16 +110,16 @@ class Windows:
 
     def around(self, people: People, who: Index, day: Days) -> tuple[Days, Days]:
         """Earliest start and latest end of the windows that hold each day; (`FAR`, `NO_DAY`) if none."""
+        held = self.by_kind(people, who, day).values()
+        return np.minimum(*(start for start, _ in held)), np.maximum(*(end for _, end in held))
+
+    def by_kind(self, people: People, who: Index, day: Days) -> dict[SkipReason, tuple[Days, Days]]:
+        """The same for each kind of window alone."""
         state = people.state[who]
-        starts, ends = [], []
-        for spans, codes in (
-            (self._birthday, people.birth_code),
-            (self._effective, people.effective_code),
-        ):
-            start, end = _hold(spans, codes[who], state, day)
-            starts.append(start)
-            ends.append(end)
-        return np.minimum(*starts), np.maximum(*ends)
+        return {
+            SkipReason.BIRTHDAY_WINDOW: _hold(self._birthday, people.birth_code[who], state, day),
+            SkipReason.EFFECTIVE_DATE_WINDOW: _hold(self._effective, people.effective_code[who], state, day),
+        }
 
     def lacks_anchor(self, people: People) -> Bools:
         """Contacts whose state has a window but whose date for it is unknown."""

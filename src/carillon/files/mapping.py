@@ -20,6 +20,9 @@ TARGETS = (
 ATTRIBUTE = "attributes."
 """Prefix of a target that is one attribute: `attributes.favourite_colour`."""
 
+OWN_COLUMNS = ("id", "status", "created_at", "updated_at")
+"""What our own export has besides targets. A file with all of them is one, and no import sets them."""
+
 RESERVED = frozenset({*TARGETS, "name", "unsubscribe_url", "view_url"})
 """Names templates give a meaning of their own. An attribute called so would never be seen in an email."""
 
@@ -65,10 +68,13 @@ def resolve(columns: Sequence[str], mapping: Mapping[str, str], place: str) -> d
     """
     said = _said(columns, mapping, place)
     chosen: dict[str, str] = {}
+    exported = set(columns) >= {*TARGETS, *OWN_COLUMNS}
     for column in columns:
         meant = target_of(column)
         if column in said:
             chosen[column] = said[column]
+        elif exported and column in OWN_COLUMNS:
+            chosen[column] = ""
         elif meant and meant not in said.values():
             chosen[column] = meant
         else:

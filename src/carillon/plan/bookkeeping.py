@@ -29,6 +29,8 @@ class Accounts:
     seen: Index
     """Contacts that the run looked at, ascending; some may be gone."""
     blocks: dict[int, bytes]
+    eligible: int
+    """Eligible contacts by these fingerprints: what the next run counts on from."""
     contacts_checksum: int
     before_checksum: int
     after_checksum: int
@@ -57,12 +59,16 @@ def account(read: Read, working: Working, values: Values, late: Index) -> Accoun
     book.put(seen, after)
 
     contacts, rows = prints.checksum(after["person"]), prints.checksum(after["rows"])
-    rows_before = prints.checksum(_stored_prints(working.stored))
+    rows_before = prints.checksum(_stored_prints(working.before))
+    eligible = int(after["eligible"].sum())
     if not everyone and read.state is not None:
         contacts += read.state.contacts_checksum - prints.checksum(before["person"])
         unseen = read.state.schedules_checksum - prints.checksum(before["rows"])
         rows, rows_before = rows + unseen, rows_before + unseen
-    return Accounts(seen, book.touched(seen), contacts % MODULUS, rows_before % MODULUS, rows % MODULUS)
+        eligible += read.state.eligible - int(before["eligible"].sum())
+    return Accounts(
+        seen, book.touched(seen), eligible, contacts % MODULUS, rows_before % MODULUS, rows % MODULUS
+    )
 
 
 def verify(read: Read, working: Working, fingerprint: str, today: int) -> None:
@@ -70,18 +76,20 @@ def verify(read: Read, working: Working, fingerprint: str, today: int) -> None:
 
     Raises ChecksumMismatch, naming the first contact.
     """
-    people = working.people
-    were = Prints.load(read.blocks).of(people.id)
+    people, stored = working.people, Prints.load(read.blocks)
+    were = stored.of(people.id)
     _, owner = find(contact_of(working.stored.key), people.id)
     rows = prints.sum_by_person(owner, _stored_prints(working.stored), len(people))
     settled = (were["person"] != 0) & ~np.isin(people.id, read.changed) & (were["wake"] > today)
     wrong = settled & (rows != were["rows"])
     if read.state is not None and read.state.rules == fingerprint:
         wrong |= settled & (prints.people_prints(people) != were["person"])
-    if wrong.any():
+    gone = np.setdiff1d(stored.known(), np.concatenate([people.id, read.changed]))
+    offenders = np.concatenate([people.id[wrong], gone])
+    if len(offenders):
         raise ChecksumMismatch(
-            f"{int(wrong.sum())} contacts or their planned emails are not as the last run left them, "
-            f"although no change of them was noted (the first: contact {people.id[wrong][0]}). Something "
+            f"{len(offenders)} contacts or their planned emails are not as the last run left them, "
+            f"although no change of them was noted (the first: contact {offenders[0]}). Something "
             "wrote to the database past its triggers. Nothing was changed; `carillon plan --fresh` plans "
             "them anew."
         )

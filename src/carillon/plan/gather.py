@@ -17,6 +17,7 @@ import polars as pl
 from carillon.columns import Index
 from carillon.days import date_of, day_number
 from carillon.errors import UsageError
+from carillon.keys import contact_of
 from carillon.plan.hashing import code_table
 from carillon.plan.prints import Prints
 from carillon.plan.rules import Rules
@@ -85,7 +86,7 @@ def gather(
         state is None
         or state.rules != fingerprint
         or today < state.today
-        or EVERYBODY in changed
+        or (changed <= EVERYBODY).any()
         or request.fresh
         or request.verify
     ):
@@ -113,6 +114,7 @@ def load(reader: PlanReader, task: Task, ids: Index) -> Working:
 def more(reader: PlanReader, task: Task, days: list[int], working: Working) -> Working | None:
     """Contacts with planned rows on these days that are not in the working set yet."""
     due = np.setdiff1d(reader.contacts_due(days), working.people.id)
+    due = np.setdiff1d(due, contact_of(working.orphans.key))
     return load(reader, task, due) if len(due) else None
 
 

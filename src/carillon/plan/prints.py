@@ -103,6 +103,14 @@ class Prints:
     def load(cls, stored: dict[int, bytes]) -> Prints:
         return cls({number: np.frombuffer(data, LAYOUT).copy() for number, data in stored.items()})
 
+    def known(self) -> Index:
+        """Ids of the contacts that have values, ascending."""
+        ids = [
+            (number << BLOCK_BITS) + np.flatnonzero(block["person"] != 0)
+            for number, block in sorted(self.blocks.items())
+        ]
+        return np.concatenate(ids) if ids else np.zeros(0, np.int64)
+
     def waking(self, today: int) -> Index:
         """Ids of the contacts whose wake day has come, ascending."""
         ids = [

@@ -84,7 +84,7 @@ def report(
 ) -> PlanReport:
     """All figures of a run. `seconds` may still be added to."""
     working, rows, stored = settled.working, settled.working.rows, settled.working.stored
-    today = read.task.today
+    stored_all, today = working.before, read.task.today
     planned = rows.reason == SkipReason.NONE
     found, at = find(rows.key, stored.key)
     was_planned = stored.reason == SkipReason.NONE
@@ -93,10 +93,10 @@ def report(
         was, before = found & was_planned[at], np.where(found, stored.send[at], rows.send)
     elsewhere = (0, 0)
     if read.wanted is not None:
-        mine = int(was_planned.sum())
-        elsewhere = read.totals[0] - mine, read.totals[1] - (len(stored) - mine)
+        mine = int((stored_all.reason == SkipReason.NONE).sum())
+        elsewhere = read.totals[0] - mine, read.totals[1] - (len(stored_all) - mine)
     days_before = plus(read.books.planned, read.books.left)
-    gone = by_day(stored.send[was_planned], None, today)
+    gone = by_day(stored_all.send[stored_all.reason == SkipReason.NONE], None, today)
     days_now = plus(minus(days_before, gone), by_day(rows.send[planned], None, today))
     return PlanReport(
         run_id=run_id,
@@ -124,16 +124,16 @@ def report(
     )
 
 
-def difference(rows: Rows, stored: Stored, orphans: npt.NDArray[np.int64]) -> Difference:
-    """Compare by key; both ascend by it."""
+def difference(rows: Rows, stored: Stored, orphans: Stored) -> Difference:
+    """Compare by key; both ascend by it. `orphans` go."""
     if len(stored) == 0:
-        return Difference(np.ones(len(rows), bool), np.zeros(len(rows), bool), orphans)
+        return Difference(np.ones(len(rows), bool), np.zeros(len(rows), bool), orphans.key)
     found, at = find(rows.key, stored.key)
     same = (rows.send == stored.send[at]) & (rows.ideal == stored.ideal[at])
     same &= (rows.reason == stored.reason[at]) & (rows.priority == stored.priority[at])
     same &= rows.pinned == stored.pinned[at]
     kept, _ = find(stored.key, rows.key)
-    return Difference(~found, found & ~same, np.concatenate([stored.key[~kept], orphans]))
+    return Difference(~found, found & ~same, np.concatenate([stored.key[~kept], orphans.key]))
 
 
 def count_types(rows: Rows) -> dict[str, int]:

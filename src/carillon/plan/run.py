@@ -155,13 +155,17 @@ class _Run:
         writer.store_kinds(self._kinds())
         issues = [(who, code, detail, self._run_id) for who, code, detail in working.issues]
         writer.store_issues(None if read.wanted is None else books.seen, issues)
-        writer.mend_contacts(working.mended_seeds, working.mended_states)
+        left_alone = set(late.tolist())
+        writer.mend_contacts(
+            [mended for mended in working.mended_seeds if mended[0] not in left_alone],
+            [mended for mended in working.mended_states if mended[0] not in left_alone],
+        )
         writer.forget_changes(read.noted)
         writer.store_state(
             PlannerState(
                 self._fingerprint,
                 self._today,
-                settled.eligible,
+                books.eligible,
                 books.contacts_checksum,
                 books.after_checksum,
             )

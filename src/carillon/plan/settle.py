@@ -68,7 +68,7 @@ def settle(working: Working, books: Books, task: Task, more: More) -> Settled:
     ledger = Ledger(working.people, working.rows, working.sent, task.codes)
     while True:
         reason = choose(ledger, rules)
-        book = DayBook(today, _counts(working.stored, ledger, books, today, days), caps, dark)
+        book = DayBook(today, _counts(working.before, ledger, books, today, days), caps, dark)
         over = set((book.over(rules) + today).tolist()) - complete
         if over:
             complete |= over
@@ -112,7 +112,7 @@ def by_day(day: npt.NDArray[np.integer], n: npt.NDArray[np.integer] | None, toda
 
 
 def _smooth(working: Working, books: Books, task: Task, soft_limit: int) -> None:
-    stored = working.stored
+    stored = working.before
     was = smoothed(stored)
     elsewhere = minus(books.smoothing, by_day(stored.ideal[was], None, task.today))
     here = by_day(working.rows.ideal[smoothed(working.rows)], None, task.today)

@@ -10,7 +10,7 @@ import polars as pl
 
 from carillon.columns import Index, People
 from carillon.days import NO_DAY, Days
-from carillon.keys import CONTACT_SHIFT, EVENT_MASK, FOLLOWUP_BIT, KIND_SHIFT, Keys, contact_of
+from carillon.keys import CONTACT_SHIFT, EVENT_MASK, FOLLOWUP_BIT, KIND_SHIFT, contact_of
 from carillon.packing import unpack_state
 from carillon.plan import contacts
 from carillon.plan.hashing import Hashes
@@ -44,7 +44,7 @@ class Task:
 class Working:
     """People ascending by id; their stored rows, history and new rows ascending by key.
 
-    `orphans`: keys of stored rows whose contact is gone. Other fields as in `contacts.Read`.
+    `orphans`: stored rows whose contact is gone. Other fields as in `contacts.Read`.
     """
 
     people: People
@@ -52,10 +52,15 @@ class Working:
     stored: Stored
     sent: Sent
     rows: Rows
-    orphans: Keys
+    orphans: Stored
     issues: list[contacts.Issue]
     mended_seeds: list[tuple[int, int]]
     mended_states: list[tuple[int, str]]
+
+    @property
+    def before(self) -> Stored:
+        """All that was stored for the working set, also of contacts that are gone."""
+        return Stored.concat([self.stored, self.orphans]) if len(self.orphans) else self.stored
 
 
 def work_on(
@@ -66,10 +71,11 @@ def work_on(
     `frame`, `plan` and `outbox` as `store.planning.PlanReader` gives them, of the same contacts.
     """
     read = contacts.read(frame, task.suppressed, task.rules, task.today)
-    stored, orphans = _stored(plan, read.people, task)
+    stored, orphans = _stored(plan, read.people)
     sent = _sent(outbox)
     extra = task.extra(read.people, sent)
-    rows = plan_batch(read.people, stored, sent, extra, task.rules, task.today, task.codes)
+    kept = _forgotten(stored, task.today) if task.fresh else stored
+    rows = plan_batch(read.people, kept, sent, extra, task.rules, task.today, task.codes)
     return Working(
         read.people,
         read.born,
@@ -110,24 +116,27 @@ def merge(parts: list[Working]) -> Working:
         in_order(stored),
         in_order(sent),
         rows,
-        np.concatenate([part.orphans for part in parts]),
+        Stored.concat([part.orphans for part in parts]),
         [issue for part in parts for issue in part.issues],
         [seed for part in parts for seed in part.mended_seeds],
         [state for part in parts for state in part.mended_states],
     )
 
 
-def _stored(plan: Sequence[np.ndarray], people: People, task: Task) -> tuple[Stored, Keys]:
+def _stored(plan: Sequence[np.ndarray], people: People) -> tuple[Stored, Stored]:
+    """Rows of contacts that are there, and of those that are gone."""
     key, send, ideal, state = plan
     reason, priority, pinned = unpack_state(state.astype(np.int32))
     known, _ = find(contact_of(key), people.id)
-    days = ideal.astype(np.int32)
-    if task.fresh:
-        # An ideal day that cannot be is one that changed: the row is placed anew, not dropped.
-        settled = (reason != SkipReason.NONE) & (send < task.today)
-        days = np.where(settled | pinned, days, NO_DAY).astype(np.int32)
-    stored = Stored(key, send.astype(np.int32), days, reason, priority, pinned)
-    return in_order(stored.take(known)), key[~known]
+    stored = Stored(key, send.astype(np.int32), ideal.astype(np.int32), reason, priority, pinned)
+    return in_order(stored.take(known)), stored.take(~known)
+
+
+def _forgotten(stored: Stored, today: int) -> Stored:
+    """Without the days that may be chosen anew: an ideal day that cannot be is one that changed."""
+    settled = (stored.reason != SkipReason.NONE) & (stored.send < today)
+    ideal = np.where(settled | stored.pinned, stored.ideal, NO_DAY).astype(np.int32)
+    return replace(stored, ideal=ideal)
 
 
 def _sent(outbox: Sequence[np.ndarray]) -> Sent:

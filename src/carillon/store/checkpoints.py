@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
+from carillon.store.planning import EVERYBODY, EVERYBODY_NOTED
 from carillon.words import RunStatus
 
 
@@ -27,6 +28,8 @@ class Finished:
 def begin(connection: Connection, run_id: str, now: datetime, today: str) -> int:
     """Log a new run as started and return its number; runs that never ended are logged as failed.
 
+    From here on changes are noted again contact by contact, even if "everybody" was noted before: what
+    changes after this run's snapshot would be forgotten with that note.
     Call it only while holding the planner's lease: nobody else can be running then.
     """
     connection.execute(
@@ -42,6 +45,10 @@ def begin(connection: Connection, run_id: str, now: datetime, today: str) -> int
             " values (:now, :run_id, :status, :today)"
         ),
         {"now": now.isoformat(), "run_id": run_id, "status": RunStatus.STARTED.value, "today": today},
+    )
+    connection.execute(
+        text("update changes set contact_id = :noted where contact_id = :everybody"),
+        {"noted": EVERYBODY_NOTED, "everybody": EVERYBODY},
     )
     number = connection.execute(
         text("select id from scheduler_checkpoints where scheduler_run_id = :run_id"), {"run_id": run_id}

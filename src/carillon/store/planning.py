@@ -49,6 +49,8 @@ _SENT = (
 MAX_CONTACT_ID = (1 << 32) - 1
 EVERYBODY = 0
 """The contact id that stands for all of them in `changes`."""
+EVERYBODY_NOTED = -1
+"""The same, once a run has begun that accounts for it: whoever changes from then on is noted again."""
 
 
 @dataclass(frozen=True)
@@ -94,19 +96,23 @@ class PlanReader:
     def edges(self, size: int) -> list[int]:
         """Contact ids that cut all contacts into ranges [a, b) of about `size` each, ascending."""
         bounds = self._connection.execute(text("select min(id), max(id) from contacts")).one()
-        if bounds[0] is None:
-            return []
-        low, high = int(bounds[0]), int(bounds[1])
-        if low < 1 or high > MAX_CONTACT_ID:
+        # Planned emails of contacts that are gone must be met as well.
+        planned = self._connection.execute(text("select min(id), max(id) from plan")).one()
+        ends = [int(end) for end in bounds if end is not None]
+        if ends and (ends[0] < 1 or ends[1] > MAX_CONTACT_ID):
             raise WorkspaceError(
-                f"contacts.id must lie between 1 and {MAX_CONTACT_ID}; found {low if low < 1 else high}. "
+                f"contacts.id must lie between 1 and {MAX_CONTACT_ID}; found "
+                f"{ends[0] if ends[0] < 1 else ends[1]}. "
                 "Give these contacts new ids (import them into a fresh workspace)."
             )
+        ends += [int(end) >> CONTACT_SHIFT for end in planned if end is not None]
+        if not ends:
+            return []
+        low, high = min(ends), max(ends)
         if high - low < 4 * size + 2 * self.count():
             return [*range(low, high + 1, size), high + 1]
-        ids = read_integers(self._connection, ("id",), "from contacts")[0]
-        ids.sort()
-        return [*ids[::size].tolist(), high + 1]
+        ids = np.sort(read_integers(self._connection, ("id",), "from contacts")[0])
+        return [low, *ids[size::size].tolist(), high + 1]
 
     def contacts(self, low: int, high: int) -> pl.DataFrame:
         """Contacts of the id range [low, high) as strings, columns `CONTACT_COLUMNS`."""
@@ -127,7 +133,7 @@ class PlanReader:
             read_integers(
                 self._connection,
                 ("c.id",),
-                "from suppressions s join contacts c on lower(c.email) = s.address"
+                "from suppressions s join contacts c on lower(c.email) = lower(s.address)"
                 f" and c.external_id {given} null",
             )[0]
             for given in ("is", "is not")

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 
 from carillon.keys import CONTACT_SHIFT
 from carillon.store.bulk import insert_arrays, insert_rows, is_sqlite, read_integers, stage_arrays
-from carillon.store.planning import Ints, PlannerState
+from carillon.store.planning import EVERYBODY, Ints, PlannerState
 
 BULK_ROWS, BULK_SHARE = 5_000, 0.2
 """From so many added rows on, and such a share of those there are, it is faster to build index and day
@@ -176,7 +176,16 @@ class PlanWriter:
         insert_rows(self.connection, "contact_issues", ("contact_id", "code", "detail", "run_id"), rows)
 
     def mend_contacts(self, seeds: Sequence[tuple[int, int]], states: Sequence[tuple[int, str]]) -> None:
-        """Seeds of contacts that other programs inserted, and states that their ZIP corrects."""
+        """Seeds of contacts that other programs inserted, and states that their ZIP corrects.
+
+        The plan at hand has used them already: they are no changes for the next run.
+        """
+        if not seeds and not states:
+            return
+        unnoted = self.connection.execute(
+            text("insert into changes (contact_id) values (:everybody) returning seq"),
+            {"everybody": EVERYBODY},
+        ).scalar_one()
         if seeds:
             self.connection.execute(
                 text("update contacts set seed = :seed where id = :id and seed is null"),
@@ -187,6 +196,7 @@ class PlanWriter:
                 text("update contacts set state = :state where id = :id"),
                 [{"id": contact, "state": state} for contact, state in states],
             )
+        self.connection.execute(text("delete from changes where seq = :seq"), {"seq": unnoted})
 
     def store_state(self, state: PlannerState) -> None:
         self.connection.execute(text("delete from planner_state"))

@@ -186,10 +186,12 @@ end $$;
 create trigger email_schedules_edit instead of insert or update or delete on email_schedules
     for each row execute function carillon_schedule_edit();
 
--- What the planner reads of a contact has changed. Row 0 in changes means everybody: nothing to add.
+-- What the planner reads of a contact has changed. Row 0 in changes means everybody: nothing to add. The
+-- lock keeps a run from accounting for row 0 before this transaction ends: its snapshot would miss us.
 create function carillon_contacts_added() returns trigger language plpgsql as $$
 begin
-    if not exists (select 1 from changes where contact_id = 0) then
+    perform 1 from changes where contact_id = 0 limit 1 for share;
+    if not found then
         insert into changes (contact_id) select id from added;
     end if;
     return null;
@@ -200,7 +202,8 @@ create trigger contacts_added after insert on contacts referencing new table as 
 
 create function carillon_contacts_changed() returns trigger language plpgsql as $$
 begin
-    if not exists (select 1 from changes where contact_id = 0) then
+    perform 1 from changes where contact_id = 0 limit 1 for share;
+    if not found then
         insert into changes (contact_id)
             select n.id from now_rows n join old_rows o on o.id = n.id
             where (o.email, o.zip_code, o.state, o.birth_date, o.effective_date, o.status, o.seed)
@@ -227,15 +230,15 @@ create function carillon_suppressions() returns trigger language plpgsql as $$
 begin
     if tg_op <> 'INSERT' then
         insert into changes (contact_id) select id from contacts
-            where lower(email) = old.address and external_id is null;
+            where lower(email) = lower(old.address) and external_id is null;
         insert into changes (contact_id) select id from contacts
-            where lower(email) = old.address and external_id is not null;
+            where lower(email) = lower(old.address) and external_id is not null;
     end if;
     if tg_op <> 'DELETE' then
         insert into changes (contact_id) select id from contacts
-            where lower(email) = new.address and external_id is null;
+            where lower(email) = lower(new.address) and external_id is null;
         insert into changes (contact_id) select id from contacts
-            where lower(email) = new.address and external_id is not null;
+            where lower(email) = lower(new.address) and external_id is not null;
     end if;
     return null;
 end $$;

@@ -240,23 +240,23 @@ end;
 create trigger suppressions_added after insert on suppressions
 begin
     insert into changes (contact_id) select id from contacts
-        where lower(email) = new.address and external_id is null;
+        where lower(email) = lower(new.address) and external_id is null;
     insert into changes (contact_id) select id from contacts
-        where lower(email) = new.address and external_id is not null;
+        where lower(email) = lower(new.address) and external_id is not null;
 end;
 
 create trigger suppressions_changed after update on suppressions
 begin
     insert into changes (contact_id) select id from contacts
-        where lower(email) in (old.address, new.address) and external_id is null;
+        where lower(email) in (lower(old.address), lower(new.address)) and external_id is null;
     insert into changes (contact_id) select id from contacts
-        where lower(email) in (old.address, new.address) and external_id is not null;
+        where lower(email) in (lower(old.address), lower(new.address)) and external_id is not null;
 end;
 
 create trigger suppressions_removed after delete on suppressions
 begin
     insert into changes (contact_id) select id from contacts
-        where lower(email) = old.address and external_id is null;
+        where lower(email) = lower(old.address) and external_id is null;
     insert into changes (contact_id) select id from contacts
-        where lower(email) = old.address and external_id is not null;
+        where lower(email) = lower(old.address) and external_id is not null;
 end;

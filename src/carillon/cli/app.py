@@ -1,0 +1,210 @@
+"""The command line put together: global options, commands, and the one place where errors become words."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.markup import escape
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from carillon import __version__
+from carillon.cli import (
+    backup,
+    config,
+    demo,
+    explain,
+    exports,
+    forecast,
+    health,
+    imports,
+    init,
+    issues,
+    plan,
+)
+from carillon.cli.output import Screen, screen
+from carillon.cli.session import Session
+from carillon.errors import CarillonError
+
+START, PLAN, CARE = "Begin", "Plan", "Look after"
+GLOBAL_WITH_VALUE, GLOBAL_FLAGS = ("-w", "--workspace", "--now"), ("--debug",)
+INTERRUPTED = 130
+"""What shells expect of a command stopped by Ctrl-C."""
+
+
+class Sections(TyperGroup):
+    """A group whose help lists its commands under headings, in the order in which they were added."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        del ctx
+        return list(self.commands)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        del ctx
+        panels: dict[str, list[tuple[str, str]]] = {}
+        width = formatter.width - 6 - max(map(len, self.commands))
+        for name, command in self.commands.items():
+            panel = str(getattr(command, "rich_help_panel", None) or "Commands")
+            panels.setdefault(panel, []).append((name, command.get_short_help_str(width)))
+        for panel, rows in panels.items():
+            with formatter.section(panel):
+                formatter.write_dl(rows)
+
+
+def _group(help_text: str) -> typer.Typer:
+    return typer.Typer(
+        cls=Sections, help=help_text, no_args_is_help=True, rich_markup_mode=None, add_completion=False
+    )
+
+
+app = _group("Who gets which email on which day, and never on a day the law forbids.")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"carillon {__version__}")
+        raise typer.Exit
+
+
+@app.callback(epilog="Global options may stand before or after the command.")
+def options(
+    context: typer.Context,
+    workspace: Path = typer.Option(
+        Path(),
+        "-w",
+        "--workspace",
+        metavar="DIR",
+        envvar="CARILLON_WORKSPACE",
+        show_default=False,
+        help="The workspace folder (default: the current one).",
+    ),
+    now: str = typer.Option(
+        None, "--now", metavar="ISO", help="Start the clock of this command here, like 2026-03-01T08:30."
+    ),
+    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Show the version and exit."
+    ),
+) -> None:
+    """Who gets which email on which day, and never on a day the law forbids."""
+    del debug, version
+    context.obj = Session(workspace, now, screen())
+
+
+def _add(group: typer.Typer, command: Callable[..., None], name: str, panel: str | None = None) -> None:
+    group.command(name, rich_help_panel=panel)(command)
+
+
+_imports, _exports, _config = (
+    _group("Bring contacts in."),
+    _group("Write contacts or the plan to a file."),
+    _group("Look at the settings."),
+)
+_add(_imports, imports.contacts, "contacts")
+_add(_exports, exports.contacts, "contacts")
+_add(_exports, exports.plan, "plan")
+_add(_config, config.show, "show")
+_add(_config, config.check, "check")
+
+_add(app, init.init, "init", START)
+_add(app, demo.demo, "demo", START)
+app.add_typer(_imports, name="import", rich_help_panel=START)
+_add(app, plan.plan, "plan", PLAN)
+_add(app, forecast.forecast, "forecast", PLAN)
+_add(app, explain.explain, "explain", PLAN)
+app.add_typer(_exports, name="export", rich_help_panel=PLAN)
+_add(app, issues.issues, "issues", CARE)
+_add(app, health.health, "health", CARE)
+_add(app, backup.backup, "backup", CARE)
+app.add_typer(_config, name="config", rich_help_panel=CARE)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run one command and leave with its exit code: 0 ok, 1 failed, 2 usage."""
+    arguments = _globals_first(list(sys.argv[1:] if argv is None else argv))
+    debug = "--debug" in arguments[: _end_of_options(arguments)]
+    try:
+        code = _run(arguments, debug)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has left; what is still buffered must not fail at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    sys.exit(code)
+
+
+def _run(arguments: list[str], debug: bool) -> int:
+    try:
+        code = get_command(app).main(arguments, prog_name="carillon", standalone_mode=False)
+    except BrokenPipeError:
+        raise
+    except CarillonError as error:
+        if debug:
+            traceback.print_exc()
+        return _complain(str(error), error.exit_code)
+    except typer.TyperException as error:
+        return _misused(error)
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+            return 1
+        said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        return _complain(
+            f"This is a defect in Carillon ({said}). Run the command again with --debug to see the "
+            "traceback, and please report it.",
+            1,
+        )
+    if code == INTERRUPTED:
+        screen().err.print("\nInterrupted.", highlight=False)
+    return int(code or 0)
+
+
+def _complain(text: str, code: int) -> int:
+    _told(screen(), text)
+    return code
+
+
+def _told(on: Screen, text: str) -> None:
+    on.err.print(f"[bold red]Error:[/] {escape(text)}", highlight=False)
+
+
+def _misused(error: typer.TyperException) -> int:
+    text = error.format_message().replace("Value error, ", "")
+    context = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError":
+        typer.echo(text, err=True)
+        return error.exit_code
+    on = screen()
+    _told(on, text)
+    if context is not None:
+        on.note(f"See `{context.command_path} --help`.")
+    return error.exit_code
+
+
+def _globals_first(arguments: list[str]) -> list[str]:
+    """Global options in front of the command, wherever they were typed."""
+    end = _end_of_options(arguments)
+    front, rest, at = [], [], 0
+    while at < end:
+        word = arguments[at]
+        if word in GLOBAL_WITH_VALUE and at + 1 < end:
+            front += arguments[at : at + 2]
+            at += 1
+        elif word in GLOBAL_FLAGS or word.startswith(("--workspace=", "--now=")):
+            front.append(word)
+        else:
+            rest.append(word)
+        at += 1
+    return front + rest + arguments[end:]
+
+
+def _end_of_options(arguments: list[str]) -> int:
+    return arguments.index("--") if "--" in arguments else len(arguments)

@@ -1,0 +1,123 @@
+"""`carillon demo`: a workspace with made-up contacts, planned, to look at."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import timedelta
+from pathlib import Path
+
+import typer
+from rich.markup import escape
+from rich.rule import Rule
+
+from carillon.cli import explain, forecast, init, plan
+from carillon.cli.output import Screen, count, number
+from carillon.cli.session import Session, session
+from carillon.errors import WorkspaceError
+
+MARKER = ".carillon-demo"
+"""Tells a demo's folder from any other: only such a one is made anew."""
+LIST = "contacts.csv"
+OWN = ("carillon.yaml", "carillon.db", "carillon.db-wal", "carillon.db-shm", LIST)
+OWN_FOLDERS = ("backups", "imports")
+YEAR = 365
+
+
+def demo(
+    context: typer.Context,
+    folder: Path = typer.Argument(
+        Path("carillon-demo"), metavar="DIR", help="Where to make it (default: carillon-demo)."
+    ),
+) -> None:
+    """Make a workspace to try things on, and show it.
+
+    It gets 3,000 made-up contacts, mostly good and a little messy, and a plan of their year. The folder
+    must be new, empty, or an earlier demo's, which is made anew.
+    """
+    here = session(context)
+    _clear(folder)
+    there = Session(folder, here.now, here.screen)
+    screen = here.screen
+    _title(screen, f"1. A workspace in {folder}")
+    init.make(there, folder, None)
+    (folder / MARKER).write_text("Made by `carillon demo`, which may make it anew.\n", encoding="utf-8")
+    _show(there, folder)
+    _where_to_look(there)
+
+
+def _show(there: Session, folder: Path) -> None:
+    screen = there.screen
+    with there.workspace() as workspace:
+        from carillon.files.run import import_contacts
+        from carillon.files.sample import SHOWN, write_sample
+        from carillon.plan import inquire
+        from carillon.words import By
+
+        today = workspace.today()
+        rows = write_sample(folder / LIST, today)
+        _title(screen, f"2. {count(rows, 'made-up contact')} from {folder / LIST}")
+        with screen.progress() as tell:
+            taken = import_contacts(
+                workspace,
+                folder / LIST,
+                mapping={"Policy ID": "external_id"},
+                progress=lambda done, total: tell("Reading the file", done, total),
+            )
+        screen.say(
+            f"Took {number(taken.read - taken.rejected)}; {number(taken.rejected)} rows rejected and "
+            f"{number(taken.warnings)} values doubtful, as in any real list."
+        )
+        if taken.report is not None:
+            screen.say(f"Every one stands in {escape(str(taken.report))}")
+        _title(screen, "3. The plan")
+        report = plan.run_planner(workspace, screen)
+        plan.show_summary(screen, workspace, report)
+        _title(screen, "4. Emails a day over the next year, against the daily cap")
+        forecast.year(screen, inquire.forecast(workspace, today, today + timedelta(days=YEAR - 1), By.DAY))
+        _title(screen, "5. One contact's year, explained")
+        explain.show(screen, inquire.explain(workspace, SHOWN)[0])
+
+
+def _clear(folder: Path) -> None:
+    """Make way for a new demo, but never in a folder that is something else."""
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise WorkspaceError(f"{folder} is a file; give the name of a folder.")
+    if not (folder / MARKER).is_file():
+        if any(folder.iterdir()):
+            raise WorkspaceError(
+                f"{folder} holds something that is not a demo; nothing was touched. Give another name: "
+                "`carillon demo DIR`."
+            )
+        return
+    for name in OWN:
+        (folder / name).unlink(missing_ok=True)
+    for name in OWN_FOLDERS:
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def _title(screen: Screen, text: str) -> None:
+    screen.say()
+    if screen.out.is_terminal:
+        screen.out.print(Rule(escape(text), align="left", style="dim", characters=screen.glyphs.line))
+    else:
+        screen.say(escape(text))
+
+
+def _where_to_look(there: Session) -> None:
+    from carillon.files.sample import SHARED
+
+    screen = there.screen
+    _title(screen, "Where to look next")
+    name = f"carillon -w {there.folder}"
+    rows = [
+        (f"{name} forecast", "the next 60 days, against the daily cap"),
+        (f"{name} forecast --by month", "the year by month"),
+        (f"{name} explain {SHARED}", "a couple with one address"),
+        (f"{name} issues", "what is wrong with the contacts' data"),
+        (f"{name} plan --dry-run --fresh", "what placing everything anew would change"),
+        (f"{name} config show", "every setting and where it comes from"),
+    ]
+    for command, words in rows:
+        screen.say(f"  [bold]{escape(command)}[/]\n    [dim]{words}[/]")

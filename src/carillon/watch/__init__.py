@@ -1,0 +1,1 @@
+"""Looks on: reads and reports, decides nothing."""
