@@ -1,7 +1,4 @@
-"""Writes docs/reference/cli.md from the `--help` of every command; `--check` only compares.
-
-    python docs/generate.py
-"""
+"""Writes docs/reference/cli.md from the `--help` of every command; `--check` only compares."""
 
 from __future__ import annotations
 

@@ -100,7 +100,9 @@ def test_imports_go_one_way(file: Path) -> None:
     for name in imports_of(file):
         library = name.split(".")[0]
         assert ONLY_IN.get(library, place) == place, f"{library} belongs in carillon/{ONLY_IN[library]}"
-        assert library != "random", "chance comes from plan/hashing, by arithmetic"
+        assert library != "random" or name == "random.Random", (
+            "chance has a seed: `from random import Random`"
+        )
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(HOME)))
@@ -119,6 +121,9 @@ def test_only_the_clock_knows_the_time(file: Path) -> None:
                 else ""
             )
             assert (name, node.attr) not in CLOCK, f"line {node.lineno}: ask the clock"
+            assert name != "random" or node.attr == "Random", f"line {node.lineno}: chance without a seed"
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "Random":
+            assert node.args, f"line {node.lineno}: chance without a seed"
     assert "time.time" not in imports_of(file)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -71,11 +72,22 @@ def in_a_process(*words: str | Path, **environ: str) -> Result:
     return Result(done.returncode, done.stdout, done.stderr)
 
 
-@pytest.fixture
-def empty(tmp_path: Path, run: Run) -> Path:
-    """A new workspace."""
-    folder = tmp_path / "ws"
-    assert run("init", folder).code == 0
+def do(*words: str | Path) -> None:
+    """Call `main`; it must succeed."""
+    with pytest.raises(SystemExit) as left:
+        main([str(word) for word in words])
+    assert not left.value.code
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Workspaces to be copied: `empty`, and `planned` with four contacts and their plan of 2026-03-10."""
+    folder = tmp_path_factory.mktemp("models")
+    (folder / "contacts.csv").write_text(CONTACTS)
+    do("init", folder / "empty")
+    shutil.copytree(folder / "empty", folder / "planned")
+    do("-w", folder / "planned", "import", "contacts", folder / "contacts.csv")
+    do("-w", folder / "planned", "--now", NOW, "plan")
     return folder
 
 
@@ -88,11 +100,15 @@ def contacts(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def planned(empty: Path, contacts: Path, run: Run) -> Path:
+def empty(tmp_path: Path, models: Path) -> Path:
+    """A new workspace."""
+    return Path(shutil.copytree(models / "empty", tmp_path / "ws"))
+
+
+@pytest.fixture
+def planned(tmp_path: Path, models: Path) -> Path:
     """A workspace with four contacts and their plan of 2026-03-10."""
-    assert run("-w", empty, "import", "contacts", contacts).code == 0
-    assert run("-w", empty, "--now", NOW, "plan").code == 0
-    return empty
+    return Path(shutil.copytree(models / "planned", tmp_path / "planned"))
 
 
 @contextmanager

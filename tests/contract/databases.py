@@ -11,6 +11,8 @@ from functools import cache
 from itertools import count
 from pathlib import Path
 
+from sqlalchemy import make_url
+
 from carillon.store.engine import Database, open_database
 
 _numbers = count(1)
@@ -64,16 +66,26 @@ def postgres_server() -> Iterator[str]:
 
 def postgres_url(server: str) -> str:
     """The URL of a new, migrated database on that server."""
+    return postgres_copy(server, _named(server, "template_carillon"))
+
+
+def postgres_copy(server: str, url: str) -> str:
+    """The URL of a new database like the one at `url`, to which nobody may be connected."""
     name = f"carillon{next(_numbers)}"
     admin = open_database(server, Path())
-    _autocommit(admin, f"create database {name} template template_carillon")
+    _autocommit(admin, f"create database {name} template {make_url(url).database}")
     admin.close()
     return _named(server, name)
 
 
-def _named(url: str, name: str) -> str:
-    from sqlalchemy import make_url
+def drop(server: str, name: str) -> None:
+    """Give the disk space of a database on that server back."""
+    admin = open_database(server, Path())
+    _autocommit(admin, f"drop database {name}")
+    admin.close()
 
+
+def _named(url: str, name: str) -> str:
     return make_url(url).set(database=name).render_as_string(hide_password=False)
 
 

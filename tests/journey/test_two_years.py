@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event as engine_event
 
 from carillon.days import date_of, day_number
 from carillon.plan.report import PlanReport
@@ -102,6 +103,7 @@ def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
     """Lives through it all; what must hold every night is checked on the way."""
     folder: Path = tmp_path_factory.mktemp("two-years")
     database = open_database(sqlite_url(folder), folder)
+    engine_event.listen(database.engine, "connect", lambda raw, _: raw.execute("pragma synchronous = off"))
     diary = Diary(database)
     diary.load(WORLD)
     life = Life(diary, {one.id: one for one in WORLD.contacts}, {one.id: START for one in WORLD.contacts})
@@ -158,9 +160,12 @@ def what_happens(life: Life, offset: int, today: date) -> set[int]:
 
 def assert_night(life: Life, report: PlanReport, touched: set[int], today: date) -> None:
     """Limits, deadlines and windows of everything planned; and that nothing was moved without a reason."""
-    stored = life.diary.query("select id, send, ideal, state from plan")
-    left = life.diary.query("select contact_id, send from outbox")
     now = day_number(today)
+    # Of what is long settled it is enough to look at the end.
+    stored = life.diary.query(
+        f"select id, send, ideal, state from plan where state & 15 = 0 or send > {now - 60}"
+    )
+    left = life.diary.query(f"select contact_id, send from outbox where send > {now - 2 * RULES.period_days}")
     plan = {key: (send, ideal, state) for key, send, ideal, state in stored}
     planned = {key: row for key, row in plan.items() if not row[2] & 15}
 

@@ -12,13 +12,13 @@ import polars as pl
 from carillon.columns import People
 from carillon.days import date_of, day_number
 from carillon.keys import FOLLOWUP_BIT, KIND_MASK, contact_of, event_of, is_followup, kind_of, pack
+from carillon.packing import pack_state
 from carillon.plan.rows import Rows, Sent, Wanted, find
 from carillon.plan.rules import Rules
 from carillon.plan.settle import Books, Settled, by_day, settle
 from carillon.plan.spread import smoothed
 from carillon.plan.working import Task, Working, merge, work_on
 from carillon.settings import Settings
-from carillon.packing import pack_state
 from carillon.words import SkipReason
 from tests.plan import reference
 from tests.plan.worlds import World

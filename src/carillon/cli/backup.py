@@ -52,7 +52,7 @@ def back_up_if_due(workspace: Workspace, screen: Screen) -> None:
         return
     from carillon.store.backup import backup_if_due
 
-    with screen.progress() as tell:
+    with screen.progress("Backing up the database") as tell:
         made = backup_if_due(
             workspace.database,
             workspace.folder / workspace.settings.audit.backup_folder,
@@ -67,7 +67,7 @@ def back_up_if_due(workspace: Workspace, screen: Screen) -> None:
 def _copy(workspace: Workspace, screen: Screen) -> Backup:
     from carillon.store.backup import backup as copy
 
-    with screen.progress() as tell:
+    with screen.progress("Backing up the database") as tell:
         return copy(
             workspace.database,
             workspace.folder / workspace.settings.audit.backup_folder,

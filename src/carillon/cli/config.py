@@ -71,11 +71,14 @@ def _value(settings: Settings, path: str) -> object:
     for part in section.split("."):
         owner = getattr(owner, part)
     if path == SECRET:
-        from sqlalchemy import make_url
-
-        return make_url(str(found)).render_as_string(hide_password=True)
+        return without_password(str(found))
     dumped = owner.model_dump(mode="json", include={key})  # type: ignore[attr-defined]
     return dumped[key]
+
+
+def without_password(url: str) -> str:
+    """A database URL that may be shown."""
+    return re.sub(r"(password=)[^&]*", r"\1***", re.sub(r"(://[^:@/]*):.*@", r"\1:***@", url))
 
 
 def _words(value: object) -> str:

@@ -56,7 +56,7 @@ def _show(there: Session, folder: Path) -> None:
         today = workspace.today()
         rows = write_sample(folder / LIST, today)
         _title(screen, f"2. {count(rows, 'made-up contact')} from {folder / LIST}")
-        with screen.progress() as tell:
+        with screen.progress("Reading the file") as tell:
             taken = import_contacts(
                 workspace,
                 folder / LIST,

@@ -55,7 +55,7 @@ def _of(tell: Progress, what: str) -> Callable[[int, int], None]:
 
 
 def _export(here: Session, file: str, noun: str, write: Callable[[Path, Progress], int]) -> None:
-    with here.screen.progress() as tell:
+    with here.screen.progress(f"Writing {noun}s") as tell:
         if file != "-":
             n = write(Path(file), tell)
         else:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from carillon.cli.charts import Bar, lying, standing
-from carillon.cli.output import Screen, count, day, number, plain_word
+from carillon.cli.output import Screen, count, day, listed, number, plain_word
 from carillon.cli.session import day_option, session
 from carillon.errors import UsageError
 from carillon.words import By
@@ -61,28 +61,25 @@ def show(screen: Screen, found: Forecast) -> None:
         f"[bold]{count(found.total, 'email')}[/] from {day(found.first)} to {day(found.last)}, "
         f"at most [bold]{number(found.cap)}[/] a day [dim](the daily cap)[/]"
     )
-    screen.say()
-    for line in lying(_bars(found), float(found.overage), screen.width, screen.glyphs):
-        screen.show(line)
     if found.total:
         screen.say()
+        for line in lying(_bars(found), float(found.overage), screen.width, screen.glyphs):
+            screen.show(line)
         _legend(screen, found)
     tell_above(screen, found.above, found.cap)
 
 
 def _legend(screen: Screen, found: Forecast) -> None:
-    if found.by != By.TYPE:
-        types = f" {screen.glyphs.dot} ".join(
-            f"{plain_word(word)} {number(n)}"
-            for word, n in sorted(found.by_type.items(), key=lambda i: -i[1])
-        )
-        screen.say(f"  [dim]By type:[/] {types}")
-        cap = {
-            By.DAY: "the daily cap",
-            By.WEEK: "the daily cap times the days of the week",
-            By.MONTH: "the daily cap times the days of the month",
-        }[found.by]
-        screen.say(f"  [dim]{screen.glyphs.cap} marks {cap}.[/]")
+    if found.by == By.TYPE:
+        return
+    cap = {
+        By.DAY: "the daily cap",
+        By.WEEK: "the daily cap times the days of the week",
+        By.MONTH: "the daily cap times the days of the month",
+    }[found.by]
+    screen.say()
+    screen.indented(f"[dim]By type:[/] {listed(found.by_type, screen.glyphs.dot)}")
+    screen.say(f"  [dim]{screen.glyphs.cap} marks {cap}.[/]")
 
 
 def tell_above(screen: Screen, above: dict[date, int], cap: int) -> None:

@@ -53,7 +53,7 @@ def contacts(
     with here.workspace() as workspace:
         from carillon.files.run import import_contacts
 
-        with here.screen.progress() as tell:
+        with here.screen.progress("Reading the file") as tell:
             report = import_contacts(
                 workspace,
                 source,

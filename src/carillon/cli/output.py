@@ -16,6 +16,7 @@ from typing import TextIO
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -64,7 +65,11 @@ class Screen:
         """A line (or some) of the result, with Rich markup."""
         self.out.print(markup, highlight=False)
 
-    def show(self, text: Text | Table) -> None:
+    def indented(self, markup: str) -> None:
+        """As `say`, two blanks in, also where the line has to be wrapped."""
+        self.show(Padding.indent(Text.from_markup(markup), 2))
+
+    def show(self, text: Text | Table | Padding) -> None:
         if self.out.is_terminal:
             self.out.print(text, highlight=False)
             return
@@ -115,12 +120,12 @@ class Screen:
         self.show(table)
 
     @contextmanager
-    def progress(self) -> Iterator[Progress]:
-        """A progress bar on a terminal, nothing elsewhere."""
+    def progress(self, first: str) -> Iterator[Progress]:
+        """A progress bar on a terminal, nothing elsewhere. `first`: the stage it begins with."""
         if not self.err.is_terminal:
             yield lambda _stage, _done, _total: None
             return
-        from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
+        from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn
         from rich.progress import Progress as Bar
 
         spinner = "dots" if _speaks_unicode(self.err.file) else "line"
@@ -128,13 +133,19 @@ class Screen:
             SpinnerColumn(spinner),
             TextColumn("{task.description}"),
             BarColumn(),
-            MofNCompleteColumn(),
+            TaskProgressColumn(),
         )
         with Bar(*columns, console=self.err, transient=True) as bar:
-            task = bar.add_task("", total=None)
+            bar.add_task(first, total=None)
 
             def tell(stage: str, done: int, total: int) -> None:
-                bar.update(task, description=stage, completed=done, total=total or None)
+                (task,) = bar.tasks
+                if task.description != stage:
+                    # A total once known cannot be made unknown again.
+                    bar.remove_task(task.id)
+                    bar.add_task(stage, completed=done, total=total or None)
+                else:
+                    bar.update(task.id, completed=done, total=total or None)
 
             yield tell
 

@@ -66,7 +66,7 @@ def run_planner(
     from carillon.plan.run import Request, run
 
     request = Request(today or workspace.today(), dry_run, fresh, verify)
-    with screen.progress() as tell:
+    with screen.progress(STAGES["read"]) as tell:
         return run(
             workspace,
             request,
@@ -91,7 +91,7 @@ def show_summary(screen: Screen, workspace: Workspace, report: PlanReport) -> No
     facts = [
         ("Contacts", number(report.contacts), f"{number(report.eligible)} of them can be written to"),
         ("Daily cap", number(report.cap), f"[dim]emails a day: {share:g} % of those[/]"),
-        ("Planned", number(report.planned), f"[dim]emails until {until}[/]"),
+        ("Planned", number(report.planned), f"[dim]emails until {until}[/]" if report.planned else ""),
         ("Skipped", number(report.skipped), f"[dim]{reasons}[/]"),
         ("This run", "", changes(report)),
     ]  # fmt: skip

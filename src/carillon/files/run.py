@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Literal
 
 import polars as pl
-from sqlalchemy import Connection
 
 from carillon.errors import WorkspaceError
 from carillon.files.consents import in_utc
@@ -29,6 +28,7 @@ from carillon.files.sources import Problem, problem
 from carillon.files.spool import Spool
 from carillon.files.writers import write_table
 from carillon.store import contacts, exports
+from carillon.store.engine import Connection
 from carillon.workspace import Workspace
 
 BATCH_ROWS = 50_000

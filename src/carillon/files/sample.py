@@ -6,10 +6,10 @@ Nobody in it exists: names are drawn from lists of our own and every address is 
 from __future__ import annotations
 
 import csv
-import random
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
+from random import Random
 
 HEADER = (
     "Policy ID", "First Name", "Last Name", "E-Mail", "Phone", "Date of Birth", "State", "ZIP",
@@ -77,7 +77,7 @@ class _Person:
 
 def write_sample(path: Path, today: date, contacts: int = 3000, seed: int = 7) -> int:
     """Write the list as CSV, a spreadsheet's way. Returns the number of rows."""
-    rows = [person.row() for person in _people(today, contacts, random.Random(seed))]
+    rows = [person.row() for person in _people(today, contacts, Random(seed))]
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(HEADER)
@@ -85,7 +85,7 @@ def write_sample(path: Path, today: date, contacts: int = 3000, seed: int = 7) -
     return len(rows)
 
 
-def _people(today: date, contacts: int, chance: random.Random) -> list[_Person]:
+def _people(today: date, contacts: int, chance: Random) -> list[_Person]:
     found = [_person(n, today, chance) for n in range(contacts)]
     found[17] = _shown(found[17], today)
     found[98] = replace(found[98], first="Ruth", last="Weber", email=SHARED)
@@ -101,7 +101,7 @@ def _people(today: date, contacts: int, chance: random.Random) -> list[_Person]:
     return found
 
 
-def _person(n: int, today: date, chance: random.Random) -> _Person:
+def _person(n: int, today: date, chance: Random) -> _Person:
     first, last = chance.choice(FIRST_NAMES), chance.choice(LAST_NAMES)
     states = list(ZIPS)
     state = chance.choices(states, [weight for weight, _ in ZIPS.values()])[0]

@@ -39,6 +39,12 @@ class Spool:
         for number in range(self._names.get(name, 0)):
             yield pl.read_ipc(self._path(name, number))
 
+    def drain(self, name: str) -> Iterator[pl.DataFrame]:
+        """The same, once: a frame's file is gone when the frame is handed out."""
+        for number, frame in enumerate(self.get(name)):
+            self._path(name, number).unlink()
+            yield frame
+
     def _path(self, name: str, number: int) -> Path:
         return Path(self._folder.name) / f"{name}-{number:06d}.arrow"
 

@@ -51,13 +51,13 @@ def read(frame: pl.DataFrame, suppressed: np.ndarray, rules: Rules, today: int) 
             details = frame[column].gather(rows).to_list() if column else [""] * len(rows)
             issues.extend(zip(ids[rows].tolist(), [code.value] * len(rows), details, strict=True))
 
-    no_email = (frame["email"].str.strip_chars() == "").to_numpy()
-    bad_email = ~no_email & ~valid_addresses(frame["email"])
+    good_email = valid_addresses(frame["email"])
+    no_email = _blank(frame["email"], ~good_email)
     report(no_email, IssueCode.MISSING_EMAIL)
-    report(bad_email, IssueCode.INVALID_EMAIL, "email")
+    report(~good_email & ~no_email, IssueCode.INVALID_EMAIL, "email")
 
-    no_zip = (frame["zip_code"].str.strip_chars() == "").to_numpy()
     state = state_indices(frame["zip_code"])
+    no_zip = _blank(frame["zip_code"], state == 0)
     report(no_zip, IssueCode.MISSING_ZIP)
     report(~no_zip & (state == 0), IssueCode.INVALID_ZIP, "zip_code")
 
@@ -71,7 +71,7 @@ def read(frame: pl.DataFrame, suppressed: np.ndarray, rules: Rules, today: int) 
 
     seeds, mended_seeds = _seeds(frame, ids)
     active = (frame["status"] == ContactStatus.ACTIVE).to_numpy()
-    eligible = active & ~no_email & ~bad_email & (state != 0)
+    eligible = active & good_email & (state != 0)
     if len(suppressed):
         eligible &= ~np.isin(ids, suppressed)
     people = People.of(ids, seeds, state, birth, effective, eligible)
@@ -92,8 +92,15 @@ def _days(texts: pl.Series) -> tuple[Days, Bools]:
     fine = ((years >= FIRST_YEAR) & (years <= LAST_YEAR) & (texts.str.len_bytes() == 10)).fill_null(False)
     days = dates.to_physical().fill_null(NO_DAY).to_numpy()
     good = fine.to_numpy()
-    given = (texts.str.strip_chars() != "").to_numpy()
-    return np.where(good, days, NO_DAY).astype(np.int32), given & ~good
+    return np.where(good, days, NO_DAY).astype(np.int32), ~good & ~_blank(texts, ~good)
+
+
+def _blank(texts: pl.Series, asked: Bools) -> Bools:
+    """Which of the rows `asked` about hold nothing but blanks."""
+    rows = np.flatnonzero(asked)
+    blank = np.zeros(len(texts), bool)
+    blank[rows] = (texts.gather(rows).str.strip_chars() == "").to_numpy()
+    return blank
 
 
 def _seeds(frame: pl.DataFrame, ids: np.ndarray) -> tuple[np.ndarray, list[tuple[int, int]]]:
@@ -113,11 +120,11 @@ def _states(
     frame: pl.DataFrame, ids: np.ndarray, state: np.ndarray, issues: list[Issue]
 ) -> list[tuple[int, str]]:
     """States that differ from what the ZIP maps to: corrected, and reported if there was one."""
-    names = np.array(["", *STATES])
-    differs = np.flatnonzero((frame["state"].to_numpy() != names[state]) & (state != 0))
+    names = pl.Series(["", *STATES]).gather(state)
+    differs = np.flatnonzero((frame["state"] != names).to_numpy() & (state != 0))
     mended = []
     for row in differs.tolist():
-        contact, given, mapped = int(ids[row]), frame["state"][row], str(names[state[row]])
+        contact, given, mapped = int(ids[row]), frame["state"][row], names[row]
         mended.append((contact, mapped))
         if given:
             issues.append((contact, IssueCode.STATE_MISMATCH.value, f"{given}, but the ZIP is in {mapped}"))

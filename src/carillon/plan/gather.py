@@ -6,8 +6,9 @@ and those whose wake day has come.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 
@@ -27,6 +28,9 @@ from carillon.store.planning import EVERYBODY, Ints, PlannerState, PlanReader, i
 
 HISTORY_DAYS = 400
 """How far back sent emails are read: beyond the last event, the frequency period and 180 days."""
+
+PLANNERS = 2
+"""Batches planned at the same time: arrays are worked on outside the interpreter lock."""
 
 Progress = Callable[[str, int, int], None]
 """Told of the stage, what is done of it and how much there is."""
@@ -111,15 +115,17 @@ def load(reader: PlanReader, task: Task, ids: Index) -> Working:
     return work_on(task, reader.contacts_of(ids), reader.stored_of(ids), reader.sent_of(ids, since))
 
 
-def more(reader: PlanReader, task: Task, days: list[int], working: Working) -> Working | None:
+def more(reader: PlanReader, read: Read, days: list[int], working: Working) -> Working | None:
     """Contacts with planned rows on these days that are not in the working set yet."""
+    if read.wanted is None:
+        return None
     due = np.setdiff1d(reader.contacts_due(days), working.people.id)
     due = np.setdiff1d(due, contact_of(working.orphans.key))
-    return load(reader, task, due) if len(due) else None
+    return load(reader, read.task, due) if len(due) else None
 
 
 def _everyone(reader: PlanReader, task: Task, batch: int, progress: Callable[[int], None]) -> Working:
-    """Batch by batch: the next one is read while this one is planned."""
+    """Batch by batch, several at once: one is read while others are planned."""
     ranges = list(iter_ranges(reader.edges(batch)))
     since = task.today - HISTORY_DAYS
 
@@ -129,13 +135,14 @@ def _everyone(reader: PlanReader, task: Task, batch: int, progress: Callable[[in
     if not ranges:
         return load(reader, task, np.zeros(0, np.int64))
     parts, done = [], 0
-    with ThreadPoolExecutor(1) as thread:
-        coming = thread.submit(fetch, *ranges[0])
-        for following in [*ranges[1:], None]:
-            contacts, plan, outbox = coming.result()
-            if following is not None:
-                coming = thread.submit(fetch, *following)
-            parts.append(work_on(task, contacts, plan, outbox))
-            done += len(parts[-1].people)
-            progress(done)
+    with ThreadPoolExecutor(1) as reading, ThreadPoolExecutor(PLANNERS) as planning:
+        coming: deque[Future[Working]] = deque()
+        for low, high in ranges:
+            fetched = reading.submit(fetch, low, high)
+            coming.append(planning.submit(lambda batch: work_on(task, *batch.result()), fetched))
+            # No more batches in memory than are being worked on.
+            while len(coming) > PLANNERS or (coming and (low, high) == ranges[-1]):
+                parts.append(coming.popleft().result())
+                done += len(parts[-1].people)
+                progress(done)
     return merge(parts)

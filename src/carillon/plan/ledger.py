@@ -15,40 +15,53 @@ from carillon.days import FAR, Days
 from carillon.keys import Keys, contact_of, is_followup, kind_of
 from carillon.plan.hashing import Hashes
 from carillon.plan.place import chance
-from carillon.plan.rows import Rows, Sent, Small, find
+from carillon.plan.rows import Rows, Sent, Small, Stored, find
 from carillon.words import FIRST_CAMPAIGN, SkipReason
 
-PLAYING = (SkipReason.NONE, SkipReason.CAMPAIGN_CONFLICT, SkipReason.FREQUENCY_LIMIT)
+_PLAYING = np.isin(
+    np.arange(len(SkipReason)),
+    [SkipReason.NONE, SkipReason.CAMPAIGN_CONFLICT, SkipReason.FREQUENCY_LIMIT],
+)
 
 
 def in_play(rows: Rows) -> Bools:
     """Rows that are planned or could be: not settled, and not skipped for a reason of their own."""
-    return np.isin(rows.reason, PLAYING) & ~rows.final
+    return undecided(rows) & ~rows.final
+
+
+def undecided(rows: Rows | Stored) -> Bools:
+    """Rows that are planned, or skipped only because there was too much else."""
+    return _PLAYING[rows.reason]
 
 
 class Ledger:
     """Entries (n,), ascending by contact and then by key. `row` points into the rows; -1: has left."""
 
     def __init__(self, people: People, rows: Rows, sent: Sent, codes: Hashes) -> None:
-        playing = np.flatnonzero(in_play(rows))
+        self.people, self.rows, self.codes = people, rows, codes
+        row = np.flatnonzero(in_play(rows))
         found, owner = find(contact_of(sent.key), people.id)
         left = np.flatnonzero(found & sent.counts)
-        who = np.concatenate([owner[left], rows.who[playing]])
-        key = np.concatenate([sent.key[left], rows.key[playing]])
-        order = np.argsort(who, kind="stable") if len(left) else np.arange(len(who))
-        self.people, self.rows, self.codes = people, rows, codes
-        self.who: Index = who[order]
-        self.key: Keys = key[order]
-        self.row: Index = np.concatenate([np.full(len(left), -1), playing])[order]
-        self.send: Days = np.concatenate([sent.send[left], rows.send[playing]])[order]
-        self.kept: Bools = np.ones(len(order), bool)
-        self.limited: Bools = ~is_followup(self.key)
-        self.campaign: Bools = self.limited & (kind_of(self.key) >= FIRST_CAMPAIGN)
-        mine = np.flatnonzero(self.row >= 0)
-        self.fixed: Bools = self.row < 0
-        self.fixed[mine] = rows.pinned[self.row[mine]]
-        self.priority: Small = np.zeros(len(order), np.uint8)
-        self.priority[mine] = rows.priority[self.row[mine]]
+        who, key, send = rows.who[row], rows.key[row], rows.send[row]
+        if len(left):
+            who = np.concatenate([owner[left], who])
+            order = np.argsort(who, kind="stable")
+            row = np.concatenate([np.full(len(left), -1), row])[order]
+            key = np.concatenate([sent.key[left], key])[order]
+            send = np.concatenate([sent.send[left], send])[order]
+            who = who[order]
+        self.who: Index = who
+        self.key: Keys = key
+        self.row: Index = row
+        self.send: Days = send
+        self.kept: Bools = np.ones(len(row), bool)
+        self.limited: Bools = ~is_followup(key)
+        self.campaign: Bools = self.limited & (kind_of(key) >= FIRST_CAMPAIGN)
+        mine = row >= 0
+        self.fixed: Bools = ~mine
+        self.fixed[mine] = rows.pinned[row[mine]]
+        self.priority: Small = np.zeros(len(row), np.uint8)
+        self.priority[mine] = rows.priority[row[mine]]
         self._offset = np.concatenate([[0], np.cumsum(np.bincount(self.who, minlength=len(people)))])
 
     def __len__(self) -> int:

@@ -12,8 +12,6 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 
-from sqlalchemy import Connection
-
 from carillon.clock import Stopwatch
 from carillon.days import day_number
 from carillon.errors import CarillonError
@@ -25,6 +23,7 @@ from carillon.plan.report import Difference, PlanReport, difference, report
 from carillon.plan.rules import Rules
 from carillon.plan.settle import Settled, settle
 from carillon.store import checkpoints
+from carillon.store.engine import Connection
 from carillon.store.lease import only_one
 from carillon.store.planning import PlannerState, PlanReader
 from carillon.store.swap import BULK_ROWS, BULK_SHARE, PlanRows, PlanWriter, of_contacts
@@ -109,7 +108,7 @@ class _Run:
                 read.working,
                 read.books,
                 read.task,
-                lambda days, working: more(reader, read.task, days, working),
+                lambda days, working: more(reader, read, days, working),
             )
         working = settled.working
         diff = difference(working.rows, working.stored, working.orphans)

@@ -12,7 +12,7 @@ from carillon.days import Days
 from carillon.keys import is_followup, kind_of
 from carillon.limits import would_exceed
 from carillon.plan.hashing import Hashes
-from carillon.plan.ledger import PLAYING, Ledger
+from carillon.plan.ledger import Ledger, undecided
 from carillon.plan.place import chance
 from carillon.plan.rows import Rows, Stored
 from carillon.plan.rules import Rules
@@ -41,7 +41,7 @@ class DayBook:
 
 def smoothed(rows: Rows | Stored) -> Bools:
     """Effective-date rows that make their ideal day full, wherever they are placed by now."""
-    return np.isin(rows.reason, PLAYING) & (kind_of(rows.key) == Kind.EFFECTIVE_DATE) & ~is_followup(rows.key)
+    return undecided(rows) & (kind_of(rows.key) == Kind.EFFECTIVE_DATE) & ~is_followup(rows.key)
 
 
 def smooth(people: People, rows: Rows, rules: Rules, today: int, full: Days, codes: Hashes) -> None:
@@ -125,6 +125,7 @@ def _move(ledger: Ledger, victims: Index, days: Days, tight: Bools, book: DayBoo
     """Offer `days` in order to `victims`, best-ranked first. Returns whether anything moved."""
     moved = False
     deadline = ledger.rows.deadline[ledger.row[victims]]
+    several = bool((np.bincount(ledger.who[victims]) > 1).any())
     for day in days.tolist():
         if len(victims) == 0 or day > deadline.max():
             break
@@ -137,7 +138,9 @@ def _move(ledger: Ledger, victims: Index, days: Days, tight: Bools, book: DayBoo
             part = np.arange(begin, min(begin + step, len(victims)))
             part = part[deadline[part] >= day]
             part = part[_may_go(ledger, victims[part], day, tight, rules)]
-            part = _first_of_each(ledger.who[victims[part]], part, contacts)[:room]
+            if several:
+                part = _first_of_each(ledger.who[victims[part]], part, contacts)
+            part = part[:room]
             going.append(part)
             contacts.append(ledger.who[victims[part]])
             room -= len(part)

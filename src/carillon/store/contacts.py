@@ -107,6 +107,8 @@ class _Upsert:
                     self._stage(named)
                     self._match_named() if named else self._match_plain()
                     self._number_new()
+                    if named:
+                        self._do("insert into temp_named select contact from temp_match")
                     refused = read_named(
                         self._connection,
                         {"line": "s.line", "email": "s.email", "n": "r.n"},
@@ -128,8 +130,9 @@ class _Upsert:
         )
         if self._sqlite:
             return max(0, highest or 0)
-        served = scalar(self._connection, "select nextval(pg_get_serial_sequence('contacts', 'id'))")
-        return max(served - 1, highest or 0)
+        sequence = "cast(pg_get_serial_sequence('contacts', 'id') as regclass)"
+        served = scalar(self._connection, f"select pg_sequence_last_value({sequence})")
+        return max(served or 0, highest or 0)
 
     @contextmanager
     def _tables(self) -> Iterator[None]:
@@ -229,7 +232,6 @@ class _Upsert:
             " from temp_import s cross join contacts c where lower(c.email) = lower(s.email) and c.external_id is null"
             " and not exists (select 1 from temp_match m where m.line = s.line) group by c.id"
         )
-        self._do("insert into temp_named select contact from temp_match")
 
     def _match_plain(self) -> None:
         """`temp_refused` first takes all that could mean contacts with external ids, then loses the clear

@@ -88,9 +88,9 @@ class ScheduleReader:
             orient="row",
         )
         reasons = connection.execute(text("select code, word from skip_reasons"))
-        self._reasons = {int(code): str(word) for code, word in reasons.tuples()}
+        self._reasons = {int(code): str(word) for code, word in reasons}
         runs = connection.execute(text("select id, scheduler_run_id from scheduler_checkpoints"))
-        self._runs = {int(number): str(run) for number, run in runs.tuples()}
+        self._runs = {int(number): str(run) for number, run in runs}
 
     def between(self, low: int, high: int) -> pl.DataFrame:
         """Schedules of a range of contact ids: `SCHEDULE_COLUMNS`, in the order of contact and event."""

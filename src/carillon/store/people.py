@@ -79,7 +79,7 @@ def similar(connection: Connection, email: str) -> list[str]:
                 ),
                 {"low": prefix, "high": prefix[:-1] + chr(ord(prefix[-1]) + 1)},
             ).scalars()
-        if close := get_close_matches(email.lower(), list(dict.fromkeys(rows)), cutoff=0.75):
+        if close := get_close_matches(email.lower(), list(dict.fromkeys(rows)), cutoff=0.85):
             return close
     return []
 
