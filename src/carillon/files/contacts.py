@@ -146,8 +146,10 @@ class _Cleaner:
         columns = [pl.Series("line", raw.lines)]
         for source, target in self._columns.items():
             if target:
-                texts = values.trimmed(raw.frame[source])
-                columns.append((values.one_line(texts) if target in _SHORT_TEXTS else texts).alias(target))
+                texts = raw.frame[source]
+                if target in _SHORT_TEXTS:
+                    texts = values.one_line(texts)
+                columns.append(values.trimmed(texts).alias(target))
         return pl.DataFrame(columns)
 
     def _emails(self, batch: ContactBatch) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC
 from pathlib import Path
@@ -103,11 +103,13 @@ def import_contacts(
         progress=told,
     )
     half = max(1, reader.total)
-    if report_to is None and not dry_run:
-        report_to = _report_place(workspace, path)
-    with Spool() as spool:
+
+    def place() -> Path | None:
+        return report_to if report_to or dry_run else _report_place(workspace, path)
+
+    with closing(reader), Spool() as spool:
         read = _read(workspace, reader, spool)
-        work = _Store(workspace, reader, spool, read, report_to, dry_run)
+        work = _Store(workspace, reader, spool, read, place, dry_run)
         work.progress = lambda rows: progress(half + half * rows // max(1, read.taken), 2 * half)
         stored = work.run()
     progress(2 * half, 2 * half)
@@ -169,11 +171,12 @@ class _Store:
         reader: ContactReader,
         spool: Spool,
         read: _Read,
-        report_to: Path | None,
+        place: Callable[[], Path | None],
         dry_run: bool,
     ) -> None:
+        """`place`: where the report goes, asked only if there is something to tell; None: nowhere."""
         self._workspace, self._spool, self._read = workspace, spool, read
-        self._report_to, self._dry_run = report_to, dry_run
+        self._place, self._dry_run = place, dry_run
         self._source_of = {target: source for source, target in reader.columns.items()}
         self.progress: Callable[[int], None] = lambda _rows: None
         self.shown: list[tuple[str, Problem]] = []
@@ -210,7 +213,8 @@ class _Store:
             for line, email, n in refused.iter_rows()
         ]
         self.shown = self._read.first + late[: SHOWN - len(self._read.first)]
-        if self._report_to is None or not self.shown:
+        place = self._place() if self.shown else None
+        if place is None:
             return
 
         def frames() -> Iterator[pl.DataFrame]:
@@ -218,8 +222,8 @@ class _Store:
             if late:
                 yield _problem_frame(late)
 
-        write_table(frames(), self._report_to)
-        self.written = self._report_to
+        write_table(frames(), place)
+        self.written = place
 
 
 _REFUSED = {

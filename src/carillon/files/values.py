@@ -25,7 +25,8 @@ def trimmed(texts: pl.Series) -> pl.Series:
     """Without surrounding blanks, also the invisible ones web pages bring along; empty is null."""
     bare = texts.str.strip_chars()
     if bare.str.contains("[\u200b\u2060\ufeff]").any():
-        bare = bare.str.strip_chars("\u200b\u2060\ufeff \t\r\n\xa0")
+        blanks = r"[\s\x{200b}\x{2060}\x{feff}]+"
+        bare = bare.str.replace_all(f"^{blanks}|{blanks}$", "")
     return bare.set(bare == "", None)
 
 
