@@ -271,9 +271,9 @@ state_rules: {birthday_windows: {CA: {window_before_days: -1, window_after_days:
 
 state_rules:
   effective_date_windows:
-    CA: {window_before_days: 1, window_after_days: 1, use_month_start: true}
-=> 3: state_rules.effective_date_windows.CA.use_month_start: unknown key; remove it, or use one of:
-   window_before_days, window_after_days, pre_window_extension_days
+    CA: {window_before_days: 1, window_after_days: 1, window_length: 3}
+=> 3: state_rules.effective_date_windows.CA.window_length: unknown key; remove it, or use one of:
+   window_before_days, window_after_days, pre_window_extension_days, use_month_start
 
 state_rules: {unknown_anchor: plam}
 => 1: state_rules.unknown_anchor: "plam" is not known; use plan or exclude; did you mean "plan"?
@@ -881,7 +881,7 @@ def test_the_fingerprint_knows_no_spelling(tmp_path: Path) -> None:
 def test_the_fingerprint_of_the_defaults_stays() -> None:
     """It is stored with every run: if this fails on purpose, every workspace is planned anew once."""
     assert Settings().planning_fingerprint() == (
-        "395f2a43c15abb09edf10f791f6a418f169d760b17dae9c653706d82e9bddf62"
+        "8d3f025db83441ca4cc95d622cfa87bfd34fd385f6002efb10ccd32ed4b47110"
     )
 
 

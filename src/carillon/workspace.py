@@ -51,7 +51,11 @@ def open_workspace(folder: Path, environ: Mapping[str, str], clock: Clock) -> Wo
             f"the workspace {folder} has no database yet ({file} is missing). "
             f"`carillon init {folder}` makes it; to go back to a backup, put it in its place."
         )
-    workspace.database.require_current()
+    try:
+        workspace.database.require_current()
+    except BaseException:
+        workspace.close()
+        raise
     return workspace
 
 

@@ -308,7 +308,7 @@ def emptied(workspace: Workspace) -> Workspace:
 
 
 @settings(
-    max_examples=400,
+    max_examples=12,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),

@@ -137,9 +137,12 @@ def undisturbed(folder: Path, url: str) -> float:
     return time.monotonic() - began
 
 
-def kill_at(folder: Path, url: str, moment: str) -> None:
+def kill_at(folder: Path, url: str, moment: str) -> bool:
+    """Whether the moment came: a night of few changes has fewer signs of life than a first plan."""
     with start(folder, url, *moment.split()) as process:
-        assert process.wait(120) == -signal.SIGKILL
+        ended = process.wait(120)
+    assert ended in (-signal.SIGKILL, 0)
+    return ended != 0
 
 
 def kill_after(folder: Path, url: str, seconds: float) -> bool:
@@ -207,9 +210,10 @@ def test_killed_at_a_stage(on_sqlite: Scene, moment: str, tmp_path: Path) -> Non
     """Before the commit it is the old plan, after it the new one."""
     url = on_sqlite.copy(tmp_path)
     before = schema_of(url, tmp_path)
-    kill_at(tmp_path, url, moment)
+    killed = kill_at(tmp_path, url, moment)
+    assert killed or SOAK
     found = assert_unharmed(on_sqlite, url, tmp_path, before)
-    assert found == ("new" if moment == "commit 1" else "old")
+    assert found == ("new" if moment == "commit 1" or not killed else "old")
 
 
 @pytest.mark.parametrize("turn", range(25 if SOAK else 1))
@@ -227,9 +231,10 @@ def test_killed_on_postgresql(on_postgresql: Scene, moment: str, tmp_path: Path)
     """The server takes back what the client had begun, and gives the lease to the next."""
     url = on_postgresql.copy(tmp_path)
     before = schema_of(url, tmp_path)
-    kill_at(tmp_path, url, moment)
+    killed = kill_at(tmp_path, url, moment)
+    assert killed or SOAK
     found = assert_unharmed(on_postgresql, url, tmp_path, before)
-    assert found == ("new" if moment == "commit 1" else "old")
+    assert found == ("new" if moment == "commit 1" or not killed else "old")
 
 
 @pytest.mark.parametrize("turn", range(10 if SOAK else 1))

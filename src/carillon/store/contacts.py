@@ -12,6 +12,7 @@ Rows that have an external id go first, then those that have none, which may mea
 
 What the planner has to look at is noted in `changes` by triggers; for large lists one row that means
 everybody stands in for them. The statements are the same for both databases but for four expressions.
+It is one long file because its steps share one staged list and are only right in their order.
 """
 
 from __future__ import annotations
@@ -229,7 +230,8 @@ class _Upsert:
         )
         self._do(
             "insert into temp_match (line, contact, fresh) select min(s.line), c.id, 0"
-            " from temp_import s cross join contacts c where lower(c.email) = lower(s.email) and c.external_id is null"
+            " from temp_import s cross join contacts c"
+            " where lower(c.email) = lower(s.email) and c.external_id is null"
             " and not exists (select 1 from temp_match m where m.line = s.line) group by c.id"
         )
 
@@ -238,7 +240,8 @@ class _Upsert:
         ones. One that means a contact of which this same list has a row with its id is not."""
         self._do(
             "insert into temp_match (line, contact, fresh) select s.line, c.id, 0"
-            " from temp_import s cross join contacts c where lower(c.email) = lower(s.email) and c.external_id is null"
+            " from temp_import s cross join contacts c"
+            " where lower(c.email) = lower(s.email) and c.external_id is null"
         )
         self._do(
             "insert into temp_refused (line, contact, n) select s.line, min(c.id), count(*)"
