@@ -191,6 +191,51 @@ def test_a_consent_is_a_moment(make_workspace: MakeWorkspace, given: str, stored
     assert people(workspace)[0].get("sms_consent_at") == stored
 
 
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("tags", r'["\u0000"]'),
+        ("tags", r'["\ud800"]'),
+        ("attributes", r'{"a": "\u0000"}'),
+        ("attributes", r'{"a": "\ud800"}'),
+        ("attributes", '{"a": 1e400}'),
+        ("attributes", '{"a": NaN}'),
+        ("attributes", '{"a": ' + "[" * 5000 + "]" * 5000 + "}"),
+    ],
+)
+def test_one_odd_value_never_stops_a_list(workspace: Workspace, column: str, value: str) -> None:
+    report = bring_in(workspace, {"email": "a@example.com", column: value}, {"email": "b@example.com"})
+    assert (*outcome(report), report.warnings) == (2, 0, 0, 0, 1)
+    assert column not in people(workspace)[0]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "\\.",
+        "\\N",
+        "a\n\\.\nb",
+        "'",
+        '"',
+        "a,b",
+        "a\x1eb",
+        "a\x1f|\x1eb",
+        "=1+1",
+        "a\u2028b",
+        "\U0001f514",
+        ":now",
+    ],
+)
+def test_any_text_is_kept_as_it_is(workspace: Workspace, value: str) -> None:
+    """Also what means something to COPY, to spreadsheets, or to our own way of reading."""
+    for known in (False, True):
+        bring_in(workspace, {"email": f"p{known}@example.com", "note": value, "state": "NV"})
+    assert [each["attributes"]["note"] for each in people(workspace)] == [value] * 2
+    export_contacts(workspace, workspace.folder / "out.parquet")
+    out = pl.read_parquet(workspace.folder / "out.parquet")
+    assert [json.loads(each)["note"] for each in out["attributes"]] == [value] * 2
+
+
 def test_postgresql_takes_every_consent_that_sqlite_takes(make_workspace: MakeWorkspace) -> None:
     workspace = make_workspace("postgresql")
     given = ["2024-05-01", "2024-01-01 10:30 in the morning", "2024-01-01T10:30:15+02:00", "yes", ""]

@@ -123,7 +123,7 @@ def _pairs(mapping: list[str]) -> dict[str, str]:
     pairs = {}
     for pair in mapping:
         source, equals, target = pair.rpartition("=")
-        if not equals or not source or not target:
+        if not equals or not source:
             raise UsageError(
                 f'--map {pair!r} is not SOURCE=TARGET; write it like --map "Birth Day=birth_date".'
             )

@@ -80,7 +80,10 @@ def tags(text: str) -> str | None:
                 'not a JSON list; write tags as: first, second, or ["first", "second"]'
             ) from None
     names = list(dict.fromkeys(name for tag in found if (name := str(tag).strip())))
-    return json.dumps(names, ensure_ascii=False) if names else None
+    written = json.dumps(names, ensure_ascii=False)
+    if not _storable(written):
+        raise ValueFault("the tags hold NUL or half characters, so they are not text")
+    return written if names else None
 
 
 READERS: dict[str, Callable[[str], str | None]] = {"timezone": timezone, "tags": tags}
@@ -97,11 +100,18 @@ def json_object(text: str) -> dict[str, Any]:
         raise ValueFault('JSON, but not an object; write attributes as {"colour": "blue"}')
     if taken := sorted(name for name in found if name.lower() in RESERVED):
         raise ValueFault(f'"{taken[0]}" cannot be an attribute: that name has a meaning in templates')
-    written = json.dumps(found, ensure_ascii=False)
-    # Both are legal in JSON text and refused by PostgreSQL.
-    if "\\u0000" in written or any("\ud800" <= character <= "\udfff" for character in written):
+    try:
+        written = json.dumps(found, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        raise ValueFault("the JSON holds a number that is too large") from None
+    if not _storable(written):
         raise ValueFault("the JSON holds NUL or half characters, so it is not text")
     return found
+
+
+def _storable(written: str) -> bool:
+    """Both are legal in JSON text and refused by PostgreSQL."""
+    return "\\u0000" not in written and not any("\ud800" <= letter <= "\udfff" for letter in written)
 
 
 def _no_json(word: str) -> None:
