@@ -43,6 +43,45 @@ class Kind(IntEnum):
 
 FIRST_CAMPAIGN = 16
 """Kinds below are the anniversary types and room for more of them."""
+UNKNOWN_KIND = (1 << 14) - 1
+"""Mail from elsewhere whose type means nothing to Carillon: it counts for frequency only."""
+LAST_INSTANCE = UNKNOWN_KIND - 1 - FIRST_CAMPAIGN
+"""The highest id of a campaign instance that still has a kind."""
+ELIGIBILITY_ANSWERED = "eligibility_answered"
+"""`contact_events.event_type` of answers to the health questions."""
+
+
+class Tier(IntEnum):
+    """What a follow-up answers to, from the weakest sign of interest to the strongest."""
+
+    COLD = 0
+    CLICKED = 1
+    ANSWERED = 2
+    ANSWERED_WITH_CONDITIONS = 3
+
+    @property
+    def email_type(self) -> str:
+        return _TIER_TYPES[self]
+
+
+_TIER_TYPES = ("followup_1_cold", "followup_2_clicked_no_hq", "followup_3_hq_no_yes", "followup_4_hq_with_yes")
+
+
+class InstanceStatus(StrEnum):
+    """`campaign_instances.status`."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    ARCHIVED = "archived"
+
+
+class TargetStatus(StrEnum):
+    """`contact_campaigns.status`: follows the schedule row of the target."""
+
+    PENDING = "pending"
+    SCHEDULED = "scheduled"
+    SENT = "sent"
+    SKIPPED = "skipped"
 
 
 class SkipReason(IntEnum):

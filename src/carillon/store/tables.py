@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Index,
     Integer,
@@ -25,6 +26,8 @@ metadata = MetaData()
 Id = BigInteger().with_variant(Integer, "sqlite")
 Moment = Text().with_variant(TIMESTAMP(timezone=True), "postgresql")
 Json = Text().with_variant(JSONB(), "postgresql")
+
+NOW = func.now()
 
 contacts = Table(
     "contacts",
@@ -219,4 +222,138 @@ scheduler_checkpoints = Table(
     Column("completed_at", Moment),
     Column("today", Text, doc="the day that was planned for"),
     Column("summary", Json),
+)
+
+campaign_types = Table(
+    "campaign_types",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("respect_exclusion_windows", Boolean, nullable=False),
+    Column("enable_followups", Boolean, nullable=False),
+    Column("days_before_event", Integer, nullable=False),
+    Column("target_all_contacts", Boolean, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("created_at", Moment),
+    Column("updated_at", Moment),
+)
+
+campaign_instances = Table(
+    "campaign_instances",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("campaign_type", Text, nullable=False),
+    Column("instance_name", Text, nullable=False, unique=True),
+    Column("email_template", Text),
+    Column("sms_template", Text),
+    Column("status", Text, nullable=False, server_default="active", doc="words.InstanceStatus"),
+    Column("active_start_date", Text, doc="ISO date"),
+    Column("active_end_date", Text, doc="ISO date"),
+    Column("metadata", Json, doc="may override the type's fields and the follow-ups' templates"),
+    Column("created_at", Moment, server_default=NOW),
+    Column("updated_at", Moment),
+    # An id is part of plan row ids and never comes back.
+    sqlite_autoincrement=True,
+)
+
+contact_campaigns = Table(
+    "contact_campaigns",
+    metadata,
+    Column("contact_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("campaign_instance_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("trigger_date", Text, primary_key=True, doc="ISO date"),
+    Column("status", Text, nullable=False, server_default="pending", doc="words.TargetStatus"),
+    Column("metadata", Json),
+    Column("created_at", Moment, server_default=NOW),
+)
+Index("contact_campaigns_by_instance", contact_campaigns.c.campaign_instance_id)
+
+campaign_change_log = Table(
+    "campaign_change_log",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("campaign_type", Text, doc="for changes of a type"),
+    Column("campaign_instance_id", BigInteger, doc="for changes of an instance"),
+    Column("field_changed", Text, nullable=False),
+    Column("old_value", Text),
+    Column("new_value", Text),
+    Column("changed_at", Moment, nullable=False),
+    Column("changed_by", Text, nullable=False),
+    Column("requires_rescheduling", Boolean, nullable=False),
+)
+
+plan_campaigns = Table(
+    "plan_campaigns",
+    metadata,
+    Column("campaign_instance_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("print", Text, nullable=False, doc="fingerprint of all the last run read of the instance"),
+    Column("targets_all", Boolean, nullable=False),
+    info={"holds": "the campaign instances that the stored plan was made with"},
+)
+
+plan_followups = Table(
+    "plan_followups",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("metadata", Json, nullable=False),
+    info={"holds": "the metadata of follow-ups in plan"},
+)
+
+followup_processing_log = Table(
+    "followup_processing_log",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("scheduler_run_id", Text, nullable=False),
+    Column("initial_email_id", BigInteger, nullable=False),
+    Column("contact_id", BigInteger, nullable=False),
+    Column("followup_type", Text, nullable=False),
+    Column("behavior_analysis", Json, nullable=False),
+    Column("processed_at", Moment, nullable=False),
+)
+
+contact_events = Table(
+    "contact_events",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("contact_id", BigInteger, nullable=False),
+    Column("event_type", Text, nullable=False),
+    Column("event_data", Json),
+    Column("created_at", Moment, nullable=False, server_default=NOW),
+)
+Index("contact_events_by_contact", contact_events.c.contact_id)
+
+tracking_clicks = Table(
+    "tracking_clicks",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("contact_id", BigInteger, nullable=False),
+    Column("email_schedule_id", BigInteger),
+    Column("url", Text),
+    Column("clicked_at", Moment, nullable=False, server_default=NOW),
+    Column("ip_address", Text),
+    Column("user_agent", Text),
+)
+Index("tracking_clicks_by_contact", tracking_clicks.c.contact_id)
+
+config_versions = Table(
+    "config_versions",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("type", Text, nullable=False),
+    Column("data", Json, nullable=False),
+    Column("valid_from", Moment, nullable=False),
+    Column("valid_to", Moment, doc="none: in force"),
+    Column("created_by", Text, nullable=False),
+)
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("who", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("when", Moment, nullable=False),
+    Column("before", Json),
+    Column("after", Json),
+    info={"holds": "what people and programs did; append-only"},
 )

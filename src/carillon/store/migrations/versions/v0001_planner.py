@@ -5,11 +5,11 @@ Revision ID: 0001
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
+
+from carillon.store.migrations.scripts import run_script
 
 revision = "0001"
 down_revision = None
@@ -34,9 +34,7 @@ def upgrade() -> None:
     _contacts()
     _plan()
     _books()
-    dialect = op.get_bind().dialect.name
-    script = Path(__file__).parents[1] / "sql" / f"0001_{dialect}.sql"
-    _run_script(script.read_text(encoding="utf-8"), dialect)
+    run_script("0001")
 
 
 def _contacts() -> None:
@@ -174,26 +172,3 @@ def _books() -> None:
         sa.Column("today", sa.Text),
         sa.Column("summary", Json),
     )
-
-
-def _run_script(script: str, dialect: str) -> None:
-    connection = op.get_bind().connection.dbapi_connection
-    assert connection is not None
-    if dialect == "sqlite":
-        for statement in _sqlite_statements(script):
-            connection.execute(statement)
-    else:
-        connection.cursor().execute(script)
-
-
-def _sqlite_statements(script: str) -> list[str]:
-    """Statements of a script with triggers in it: one ends where SQLite itself says it is complete."""
-    import sqlite3
-
-    statements, begun = [], ""
-    for line in script.splitlines(keepends=True):
-        begun += line
-        if sqlite3.complete_statement(begun):
-            statements.append(begun)
-            begun = ""
-    return statements
