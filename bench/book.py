@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import zipcodes
+from sqlalchemy import text
 
 from carillon.addresses import seeds
+from carillon.campaigns import Instance
 from carillon.clock import SystemClock
 from carillon.settings import write_default_settings
 from carillon.store.bulk import insert_rows
+from carillon.store.campaigns import create
 from carillon.workspace import Workspace, at
 
 SEED = 20261122
+CAMPAIGNS = (
+    ("rate_increase", "Rates north", 10, 60),
+    ("rate_increase", "Rates south", 11, 75),
+    ("seasonal_promo", "Autumn", 20, 40),
+    ("policy_update", "New terms", 15, 50),
+)
+"""Type, name, one contact in so many, and days to the trigger date."""
 STEP = 100_000
 COLUMNS = ("id", "email", "first_name", "last_name", "phone_number", "zip_code", "state", "birth_date",
            "effective_date", "status", "created_at", "updated_at", "seed")  # fmt: skip
@@ -40,13 +51,42 @@ def change_some(workspace: Workspace, share: float) -> int:
     step = round(1 / share)
     done = workspace.database.write(
         lambda connection: (
-            connection.exec_driver_sql(
-                "update contacts set birth_date = '1961-' || substr(birth_date, 6)"
-                f" where id % {step} = 0 and birth_date not like '%-02-29'"
+            connection.execute(
+                text(
+                    "update contacts set birth_date = '1961-' || substr(birth_date, 6)"
+                    f" where id % {step} = 0 and birth_date not like '%-02-29'"
+                )
             ).rowcount
         )
     )
     return int(done)
+
+
+def add_campaigns(workspace: Workspace, today: date) -> int:
+    """Five open campaigns: one for everybody, four for every so manieth contact. Returns the targets."""
+    now = workspace.clock.now()
+
+    def add(connection) -> int:  # type: ignore[no-untyped-def]
+        targets = 0
+        create(
+            connection,
+            Instance(0, "initial_blast", "Welcome", start=today + timedelta(days=20)),
+            now,
+            "bench",
+        )
+        for type_, name, every, ahead in CAMPAIGNS:
+            metadata = {"target_all_contacts": False}
+            made = create(connection, Instance(0, type_, name, metadata=metadata), now, "bench")
+            targets += connection.execute(
+                text(
+                    "insert into contact_campaigns (contact_id, campaign_instance_id, trigger_date)"
+                    f" select id, {made.id}, '{today + timedelta(days=ahead)}'"
+                    f" from contacts where id % {every} = 0"
+                )
+            ).rowcount
+        return targets
+
+    return int(workspace.database.write(add))
 
 
 def mark_sent(workspace: Workspace, day: int) -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench.book import change_some, make_workspace, mark_sent
+from bench.book import add_campaigns, change_some, make_workspace, mark_sent
 from bench.postgres import server
 from carillon.clock import Stopwatch, SystemClock
 from carillon.days import day_number
@@ -117,13 +117,14 @@ def by_hand() -> float:
     return CONTACTS_BY_HAND / watch.seconds()
 
 
-def measure(contacts: int, base: Path, url: str | None) -> dict[str, float]:
+def measure(contacts: int, base: Path, url: str | None, campaigns: bool) -> dict[str, float]:
     """All figures of one size."""
     folder = base / f"book-{contacts}"
     environ = dict(ENVIRON)
     if url is not None:
         environ["CARILLON_DATABASE__URL"] = url
     workspace = make_workspace(folder, contacts, url)
+    targets = add_campaigns(workspace, TODAY) if campaigns else 0
     first = plan_once(folder, environ, TODAY)
     lowest = floor(folder, environ, url or f"sqlite:///{folder / 'floor.db'}")
     mark_sent(workspace, day_number(TODAY))
@@ -132,6 +133,7 @@ def measure(contacts: int, base: Path, url: str | None) -> dict[str, float]:
     following = plan_once(folder, environ, TODAY + timedelta(days=1))
     return {
         "contacts": contacts,
+        "targets": targets,
         **first,
         "floor": lowest,
         "of_floor": first["seconds"] / lowest,
@@ -147,6 +149,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--contacts", type=int, nargs="+", default=[100_000, 1_000_000, 3_000_000])
     parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
+    parser.add_argument(
+        "--campaigns", action="store_true", help="with five open campaigns, one of which targets everybody"
+    )
     parser.add_argument("--child", nargs=2, metavar=("DIR", "TODAY"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
@@ -159,14 +164,15 @@ def main() -> None:
         base = Path(tempfile.mkdtemp(prefix="carillon-bench-"))
         try:
             if options.database == "sqlite":
-                results.append(measure(contacts, base, None))
+                results.append(measure(contacts, base, None, options.campaigns))
             else:
                 with server() as url:
-                    results.append(measure(contacts, base, url))
+                    results.append(measure(contacts, base, url, options.campaigns))
         finally:
             shutil.rmtree(base, ignore_errors=True)
         console.print(f"{contacts:,} contacts done in {results[-1]['seconds']:.1f} s", style="dim")
-    table = Table(title=f"plan on {options.database}; by hand: {hand:,.0f} contacts/s")
+    what = "plan with five campaigns" if options.campaigns else "plan"
+    table = Table(title=f"{what} on {options.database}; by hand: {hand:,.0f} contacts/s")
     for heading in ("contacts", "rows", "read s", "settle s", "write s", "total s", "floor s", "x floor",
                     "x by hand", "peak MiB", "next day s", "share"):  # fmt: skip
         table.add_column(heading, justify="right")

@@ -22,6 +22,7 @@ from pydantic import ValidationError
 from carillon import states, zips
 from carillon.errors import InputError, SettingsError
 from carillon.settings import (
+    CampaignType,
     LoadBalancing,
     Origin,
     Purpose,
@@ -161,6 +162,15 @@ def test_the_environment_gives_lists_and_maps_as_json(tmp_path: Path) -> None:
     assert config.aep_config.month_days == ((2, 29), (10, 1))
     assert config.email_templates.birthday.sms is None
     assert config.audit.backups is False
+
+
+def test_campaign_types_come_from_the_file_or_the_environment(tmp_path: Path) -> None:
+    config = load(tmp_path, "campaign_types:\n  promo: {priority: 4}\n  plain: {}\n")
+    assert config.campaign_types == {"promo": CampaignType(priority=4), "plain": CampaignType()}
+    assert config.origin("campaign_types.promo.priority") == Origin("file", "carillon.yaml:2")
+    config = load(tmp_path, CARILLON_CAMPAIGN_TYPES='{"other": {"active": false}}')
+    assert config.campaign_types == {"other": CampaignType(active=False)}
+    assert config.origin("campaign_types").where == "CARILLON_CAMPAIGN_TYPES"
 
 
 def test_a_map_in_the_file_replaces_the_default_map_and_states_may_be_small(tmp_path: Path) -> None:
@@ -353,6 +363,37 @@ timing_constants: {blackout_weekdays: [sunnday]}
 timing_constants: {blackout_weekdays: [mon, tue, wed, thu, fri, sat, sun]}
 => 1: timing_constants.blackout_weekdays: all seven weekdays are named, so no mail could ever go; leave at
    least one out
+
+timing_constants: {followup_lookback_days: 11}
+=> 1: timing_constants.followup_lookback_days: 11 is less than followup_days_after (2) and 10 days, so that
+   follow-ups which may still go would be forgotten; use at least 12
+
+timing_constants:
+  followup_days_after: 30
+=> 2: timing_constants.followup_lookback_days: 35 is less than followup_days_after (30) and 10 days, so that
+   follow-ups which may still go would be forgotten; use at least 40
+
+timing_constants: {followup_days_after: 31}
+=> 1: timing_constants.followup_days_after: 31 is out of range; use a whole number of days from 1 to 30
+
+features: {campaign: no}
+=> 1: features.campaign: unknown key; did you mean "campaigns"?
+
+campaign_types:
+  Rate Increase: {priority: 1}
+=> 2: campaign_types.Rate Increase: not a name; use lower-case letters, digits and _, at most 60 of them, like
+   "rate_increase"
+
+campaign_types:
+  promo: {days_before: 1}
+=> 2: campaign_types.promo.days_before: unknown key; did you mean "days_before_event"?
+
+campaign_types: {promo: {days_before_event: -365}}
+=> 1: campaign_types.promo.days_before_event: -365 is out of range; use a whole number of days
+   from -364 to 364
+
+campaign_types: [promo]
+=> 1: campaign_types: a list stands where a map like "key: value" is meant
 
 aep_config: {default_dates: ['02-30']}
 => 1: aep_config.default_dates: month 2 has no day 30
@@ -783,11 +824,18 @@ def test_any_tree_is_settings_or_problems_with_a_place(tmp_path: Path, data: st.
 OTHER: Mapping[str, object] = {
     "workspace.name": "Other",
     "workspace.timezone": "UTC",
+    "features.campaigns": "no",
+    "features.followups": "no",
+    "features.load_balancing": "no",
+    "features.sms": "no",
+    "features.ab_testing": "yes",
     "database.url": "sqlite:///other.db",
     "timing_constants.send_time": "09:00",
     "timing_constants.birthday_email_days_before": 15,
     "timing_constants.effective_date_days_before": 31,
     "timing_constants.pre_window_exclusion_days": 61,
+    "timing_constants.followup_days_after": 3,
+    "timing_constants.followup_lookback_days": 36,
     "timing_constants.blackout_dates": ["2026-12-25"],
     "timing_constants.blackout_weekdays": ["sunday"],
     "aep_config.default_dates": ["09-16"],
@@ -810,6 +858,7 @@ OTHER: Mapping[str, object] = {
     "state_rules.effective_date_windows": {},
     "state_rules.age_exclusion": {"MO": 76},
     "state_rules.unknown_anchor": "exclude",
+    "campaign_types": {"promo": {"priority": 4}},
     "email_templates.birthday.email": "other",
     "email_templates.birthday.sms": "other",
     "email_templates.effective_date.email": "other",
@@ -818,6 +867,20 @@ OTHER: Mapping[str, object] = {
     "email_templates.aep.sms": "other",
     "email_templates.post_window.email": "other",
     "email_templates.post_window.sms": "other",
+    "email_templates.followup_1_cold.email": "other",
+    "email_templates.followup_1_cold.sms": "other",
+    "email_templates.followup_2_clicked_no_hq.email": "other",
+    "email_templates.followup_2_clicked_no_hq.sms": "other",
+    "email_templates.followup_3_hq_no_yes.email": "other",
+    "email_templates.followup_3_hq_no_yes.sms": "other",
+    "email_templates.followup_4_hq_with_yes.email": "other",
+    "email_templates.followup_4_hq_with_yes.sms": "other",
+    "sending.public_url": "https://mail.example.com",
+    "sending.postal_address": "12 Main Street, Springfield, IL 62701",
+    "sending.sender_name": "Ann",
+    "tracking.opens": True,
+    "tracking.clicks": True,
+    "safety.dry_run": True,
     "processing.batch_size": 20_000,
     "processing.max_retry_attempts": 4,
     "processing.retry_delay": 6,
@@ -826,7 +889,10 @@ OTHER: Mapping[str, object] = {
     "audit.backup_folder": "other",
     "audit.backup_max_megabytes": 1,
 }
-PLANNING = ("timing_constants.", "aep_config.", "priorities.", "load_balancing.", "state_rules.")
+PLANNING = (
+    "timing_constants.", "aep_config.", "priorities.", "load_balancing.", "state_rules.",
+    "features.campaigns", "features.followups", "features.load_balancing",
+)  # fmt: skip
 
 
 def tree_of(paths: list[str]) -> dict[str, Any]:
@@ -881,7 +947,7 @@ def test_the_fingerprint_knows_no_spelling(tmp_path: Path) -> None:
 def test_the_fingerprint_of_the_defaults_stays() -> None:
     """It is stored with every run: if this fails on purpose, every workspace is planned anew once."""
     assert Settings().planning_fingerprint() == (
-        "8d3f025db83441ca4cc95d622cfa87bfd34fd385f6002efb10ccd32ed4b47110"
+        "f3806543da74ed0cebe61fd0753a7dc26d018b9cedea4fa89384520d43083e1e"
     )
 
 
@@ -936,13 +1002,14 @@ def test_every_key_stands_in_the_template_with_a_comment(tmp_path: Path) -> None
         number = int(str(origin.where).rpartition(":")[2])
         comment = lines[number - 2]
         assert comment.strip().startswith("# "), f"{path} has no comment in carillon.yaml"
-    for key in Window.model_fields:
+    for key in (*Window.model_fields, *CampaignType.model_fields):
         assert re.search(rf"(?m)^ *# .*\b{key}\b", TEMPLATE), f"{key} is explained nowhere"
 
 
 def test_the_comments_are_true(tmp_path: Path) -> None:
     """Ranges told in a comment are those that hold, and its examples are accepted."""
     no_windows = "state_rules: {birthday_windows: {}, effective_date_windows: {}}\n"
+    far_back = {"followup_days_after": ", followup_lookback_days: 364"}
     found = re.findall(r"# ([^\n]*)\n  (\w+): [\d.]+\n", TEMPLATE)
     checked = 0
     for comment, key in found:
@@ -951,7 +1018,7 @@ def test_the_comments_are_true(tmp_path: Path) -> None:
             section = path.split(".")[0]
             low, high = int(bounds[1]), int(bounds[2])
             for good in (low, high):
-                load(tmp_path, f"{no_windows}{section}: {{{key}: {good}}}")
+                load(tmp_path, f"{no_windows}{section}: {{{key}: {good}{far_back.get(key, '')}}}")
             for bad in (low - 1, high + 1):
                 assert problems(tmp_path, f"{section}: {{{key}: {bad}}}")
             checked += 1

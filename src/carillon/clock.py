@@ -59,6 +59,11 @@ class ManualClock:
         self._now += by
 
 
+def monotonic() -> float:
+    """Seconds that only ever grow, whatever is done to the computer's clock: what deadlines are made of."""
+    return time.monotonic()
+
+
 class Stopwatch:
     """Seconds of real time since it was made, for reports about speed."""
 

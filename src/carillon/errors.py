@@ -5,7 +5,9 @@
     |   +-- UsageError            the command's words are off (exit 2)
     |   +-- SettingsError         carillon.yaml or the environment
     |   +-- InputError            a file or value handed in
+    |   +-- TemplateFault         a template that cannot be read or rendered
     |   +-- WorkspaceError        the folder or its database cannot be used as it is
+    +-- Refused                   a mail server or provider did not take what it was given
     +-- Busy                      another process holds what this one needs; try again later
     +-- Ours: a defect in Carillon; nothing was written
         +-- PlanBreach            a plan that breaks its own rules was about to be stored
@@ -41,8 +43,16 @@ class InputError(Yours):
     """A file or a value handed in cannot be used; the text names the place and the remedy."""
 
 
+class TemplateFault(Yours):
+    """A template cannot be read or rendered; the text names template, part, line and the remedy."""
+
+
 class WorkspaceError(Yours):
     """The workspace folder or its database cannot be used as it is."""
+
+
+class Refused(CarillonError):
+    """A mail server or provider did not take what it was given; the text has its words and the remedy."""
 
 
 class Busy(CarillonError):

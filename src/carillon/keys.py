@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from carillon.columns import Bools
 from carillon.days import Days
+from carillon.words import FIRST_CAMPAIGN
 
 Keys = npt.NDArray[np.int64]
 Kinds = npt.NDArray[np.int32]
@@ -35,12 +36,23 @@ def contact_of(keys: Keys) -> npt.NDArray[np.int64]:
 
 
 def kind_of(keys: Keys) -> Kinds:
-    return ((keys >> KIND_SHIFT) & KIND_MASK).astype(np.int32)
+    # Cut down to 32 bits first: what is masked away afterwards includes what was cut off.
+    return (keys >> KIND_SHIFT).astype(np.int32) & np.int32(KIND_MASK)
 
 
 def event_of(keys: Keys) -> Days:
     return (keys & EVENT_MASK).astype(np.int32)
 
 
+def followup_kind(kinds: npt.NDArray[np.integer], tiers: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+    """The number under which `plan_kinds` holds what is shown of follow-ups; never a kind's own."""
+    return -1 - tiers.astype(np.int64) - 4 * np.where(kinds >= FIRST_CAMPAIGN, kinds, 0)
+
+
 def is_followup(keys: Keys) -> Bools:
     return (keys & FOLLOWUP_BIT) != 0
+
+
+def is_kind(keys: Keys, kind: int) -> Bools:
+    """Emails of one kind; their follow-ups are none of it."""
+    return (keys & (FOLLOWUP_BIT | (KIND_MASK << KIND_SHIFT))) == (kind << KIND_SHIFT)

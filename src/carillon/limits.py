@@ -12,6 +12,11 @@ import numpy.typing as npt
 from carillon.columns import Bools
 from carillon.days import Days
 
+FOLLOWUP_GRACE_DAYS = 10
+"""Days after its own day on which a follow-up may still go (01-plan §9)."""
+NO_CAP = 1_000_000_000
+"""A daily cap that no day reaches; multiplied by every threshold there can be it still fits into 64 bits."""
+
 
 def would_exceed(others: npt.NDArray[np.int32], day: Days, limit: int, period_days: int) -> Bools:
     """Whether one more email on `day` makes more than `limit` in some `period_days` consecutive days.

@@ -13,25 +13,25 @@ import numpy.typing as npt
 REASON_MASK = 15
 PINNED_BIT = 16
 TIER_SHIFT = 5
+TIER_MASK = 3
 PRIORITY_SHIFT = 8
 
 States = npt.NDArray[np.int32]
+Small = npt.NDArray[np.uint8]
 
 
-def pack_state(
-    reason: npt.NDArray[np.uint8], priority: npt.NDArray[np.uint8], pinned: npt.NDArray[np.bool_]
-) -> States:
+def pack_state(reason: Small, priority: Small, pinned: npt.NDArray[np.bool_], tier: Small) -> States:
     """Arrays of shape (n,) into one."""
     state = reason.astype(np.int32) | (priority.astype(np.int32) << PRIORITY_SHIFT)
-    return (state | np.where(pinned, PINNED_BIT, 0)).astype(np.int32)
+    state |= pinned.astype(np.int32) * PINNED_BIT
+    return state | (tier.astype(np.int32) << TIER_SHIFT)
 
 
-def unpack_state(
-    state: States,
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
-    """Reason, priority, pinned."""
+def unpack_state(state: States) -> tuple[Small, Small, npt.NDArray[np.bool_], Small]:
+    """Reason, priority, pinned, tier."""
     return (
         (state & REASON_MASK).astype(np.uint8),
         (state >> PRIORITY_SHIFT).astype(np.uint8),
         (state & PINNED_BIT) != 0,
+        ((state >> TIER_SHIFT) & TIER_MASK).astype(np.uint8),
     )

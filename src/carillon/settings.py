@@ -26,11 +26,14 @@ from carillon.settings_sections import (
     AepTemplates,
     Audit,
     BirthdayTemplates,
+    CampaignType,
     Database,
     EffectiveDateTemplates,
     EmailTemplates,
+    Features,
     LoadBalancing,
     MonthDay,
+    Name,
     PostWindowTemplates,
     Priorities,
     Processing,
@@ -40,15 +43,19 @@ from carillon.settings_sections import (
     Window,
     Workspace,
 )
+from carillon.settings_sending import Safety, Sending, Tracking
+from carillon.settings_yaml import Document, parse_yaml, read_yaml
 
 __all__ = [
     "AepConfig",
     "AepTemplates",
     "Audit",
     "BirthdayTemplates",
+    "CampaignType",
     "Database",
     "EffectiveDateTemplates",
     "EmailTemplates",
+    "Features",
     "LoadBalancing",
     "MonthDay",
     "Origin",
@@ -56,12 +63,17 @@ __all__ = [
     "Priorities",
     "Processing",
     "Purpose",
+    "Safety",
+    "Sending",
     "Settings",
     "StateRules",
     "TimingConstants",
+    "Tracking",
     "Window",
     "Workspace",
     "load_settings",
+    "load_settings_file",
+    "settings_of",
     "write_default_settings",
 ]
 
@@ -73,6 +85,7 @@ class Settings(Section):
     """The whole configuration. Two are equal if their values are, wherever those came from."""
 
     workspace: Workspace = Workspace()
+    features: Features = Features()
     database: Database = Database()
     timing_constants: TimingConstants = TimingConstants()
     aep_config: AepConfig = AepConfig()
@@ -80,7 +93,12 @@ class Settings(Section):
     load_balancing: LoadBalancing = LoadBalancing()
     # After timing_constants and always checked: a window's length depends on both.
     state_rules: StateRules = Field(default_factory=StateRules, validate_default=True)
+    campaign_types: Mapping[Name, CampaignType] = Field(default_factory=dict)
+    """Name -> what campaigns of this type are like; the database has further types."""
     email_templates: EmailTemplates = EmailTemplates()
+    sending: Sending = Sending()
+    tracking: Tracking = Tracking()
+    safety: Safety = Safety()
     processing: Processing = Processing()
     audit: Audit = Audit()
 
@@ -122,16 +140,26 @@ class Settings(Section):
             raise SettingsError(f'there is no setting "{path}"{did_you_mean(path, known)}')
         folded = tuple(part.casefold() for part in parts)
         for length in range(len(folded), 0, -1):
-            if length < len(folded) and length < 2:
+            if length < min(len(folded), 2) and parts[0] not in known:
                 break  # that a section stands in the file says nothing about a key that does not
             if found := self._origins.get(folded[:length]):
                 return found
         return Origin("default")
 
     def planning_fingerprint(self) -> str:
-        """SHA-256 (hex) over everything that can change a plan; the same for the same values."""
+        """SHA-256 (hex) over everything that can change a plan; the same for the same values.
+
+        Where it differs from the last run's, everybody is planned anew. So what does not decide who gets
+        an email on which day is left out (templates, SMS, variants), and also the campaign types: they
+        are read from the database, where each instance has a fingerprint and only its own targets are
+        looked at again.
+        """
+        sections = ("timing_constants", "aep_config", "priorities", "load_balancing", "state_rules")
         planning = self.model_dump(
-            include={"timing_constants", "aep_config", "priorities", "load_balancing", "state_rules"}
+            include={
+                **dict.fromkeys(sections, True),
+                "features": {"campaigns", "followups", "load_balancing"},
+            }
         )
         canonical = json.dumps(planning, sort_keys=True, separators=(",", ":"), default=_canonical)
         return hashlib.sha256(canonical.encode()).hexdigest()
@@ -151,7 +179,23 @@ def load_settings(folder: Path, environ: Mapping[str, str]) -> Settings:
 
     A folder without the file has the defaults. All problems are told at once, in one `SettingsError`.
     """
-    settings, origins = read_settings(Settings, folder, environ)
+    return _loaded(read_yaml(folder / FILE_NAME), environ)
+
+
+def load_settings_file(file: Path, environ: Mapping[str, str]) -> Settings:
+    """The same with another file in the place of `carillon.yaml`; that one has to be there."""
+    if not file.exists():
+        raise InputError(f"{file} is not there; give the name of a file like {FILE_NAME}")
+    return _loaded(read_yaml(file), environ)
+
+
+def settings_of(text: str, environ: Mapping[str, str]) -> Settings:
+    """The settings a `carillon.yaml` with this text would give."""
+    return _loaded(parse_yaml(text, FILE_NAME), environ)
+
+
+def _loaded(document: Document, environ: Mapping[str, str]) -> Settings:
+    settings, origins = read_settings(Settings, document, environ)
     settings._origins = origins
     return settings
 

@@ -235,6 +235,17 @@ def state(value: object) -> str:
     raise ValueError(f"{shown(value)} is not a state; {hint}")
 
 
+def identifier(value: object) -> str:
+    """A name that is also a word of the database and of the command line."""
+    word = value.strip() if isinstance(value, str) else ""
+    if not re.fullmatch(r"[a-z0-9_]{1,60}", word):
+        raise ValueError(
+            f"{shown(value)} is not a name; use lower-case letters, digits and _, at most 60 of them, like "
+            '"rate_increase"'
+        )
+    return word
+
+
 def database_url(value: object) -> str:
     """SQLite or PostgreSQL. A URL may hold a password, so no message repeats it."""
     url = text(value)

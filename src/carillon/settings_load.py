@@ -11,7 +11,6 @@ import re
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -19,7 +18,7 @@ from pydantic_core import ErrorDetails
 
 from carillon.errors import SettingsError
 from carillon.settings_checks import Misfits, did_you_mean, nearest, shown
-from carillon.settings_yaml import Problem, dotted, read_yaml, same_word
+from carillon.settings_yaml import Document, Problem, dotted, same_word
 
 FILE_NAME = "carillon.yaml"
 PREFIX = "CARILLON_"
@@ -36,15 +35,14 @@ class Origin:
 
 
 def read_settings(
-    model: type[M], folder: Path, environ: Mapping[str, str]
+    model: type[M], document: Document, environ: Mapping[str, str]
 ) -> tuple[M, dict[tuple[str, ...], Origin]]:
-    """The model filled from the folder's file and the environment, and the origin of what they gave.
+    """The model filled from a file and the environment, and the origin of what they gave.
 
     Keys of the origins are casefolded. Raises one `SettingsError` with a line per problem.
     """
-    document = read_yaml(folder / FILE_NAME)
     problems = document.problems
-    places = {path: Origin("file", f"{FILE_NAME}:{line}") for path, line in document.lines.items()}
+    places = {path: Origin("file", f"{document.name}:{line}") for path, line in document.lines.items()}
     tree = document.data
     problems += _overlay(model, tree, places, environ)
     _drop_empty_sections(model, tree)
@@ -54,7 +52,7 @@ def read_settings(
     except ValidationError as error:
         folded = {_fold(path): place for path, place in places.items()}
         for detail in error.errors(include_url=False):
-            problems += _in_words(model, detail, folded)
+            problems += _in_words(model, detail, folded, document.name)
     if problems or settings is None:
         ordered = sorted(set(problems), key=lambda one: (one.line == 0, one.line, str(one)))
         raise SettingsError("\n".join(map(str, ordered)))
@@ -140,7 +138,7 @@ def _overlay(
     known = {PREFIX + "__".join(path).upper(): path for path in leaves(model)}
     problems: list[Problem] = []
     for name in sorted(environ):
-        if not name.startswith(PREFIX) or "__" not in name:
+        if not name.startswith(PREFIX) or ("__" not in name and name not in known):
             continue
         path = known.get(name)
         if path is None:
@@ -219,19 +217,19 @@ def _fold(path: KeyPath) -> KeyPath:
 
 
 def _in_words(
-    model: type[BaseModel], detail: ErrorDetails, places: Mapping[KeyPath, Origin]
+    model: type[BaseModel], detail: ErrorDetails, places: Mapping[KeyPath, Origin], file: str
 ) -> list[Problem]:
-    """One finding of pydantic as problems people can read."""
+    """One finding of pydantic as problems people can read. `file`: where to point if nothing is nearer."""
     loc = tuple(part for part in detail["loc"] if part != "[key]")
     is_key = loc != detail["loc"]
     error = detail.get("ctx", {}).get("error")
     if isinstance(error, Misfits):
-        return [_placed((*loc, *one.path), one.text, places, one.cause) for one in error.found]
+        return [_placed((*loc, *one.path), one.text, places, file, one.cause) for one in error.found]
     if isinstance(error, ValueError) and detail["input"] is not None:
         # A key stands before its problem already.
         text = str(error).removeprefix(f"{shown(detail['input'])} is ") if is_key else str(error)
-        return [_placed(loc, text, places)]
-    return [_placed(loc, _words_for(model, loc, detail), places)]
+        return [_placed(loc, text, places, file)]
+    return [_placed(loc, _words_for(model, loc, detail), places, file)]
 
 
 def _words_for(model: type[BaseModel], loc: KeyPath, detail: ErrorDetails) -> str:
@@ -265,10 +263,12 @@ def _unknown_key(model: type[BaseModel], loc: KeyPath) -> str:
     return f"unknown {'key' if loc[1:] else 'section'}; remove it, or use one of: {', '.join(here)}"
 
 
-def _placed(path: KeyPath, text: str, places: Mapping[KeyPath, Origin], cause: KeyPath = ()) -> Problem:
+def _placed(
+    path: KeyPath, text: str, places: Mapping[KeyPath, Origin], file: str, cause: KeyPath = ()
+) -> Problem:
     """The problem at the closest known place: the key's own, its cause's, or that of what holds it."""
     tries = [path, *([cause] if cause else []), *(path[:end] for end in range(len(path) - 1, 0, -1))]
     place = next((places[_fold(one)] for one in tries if _fold(one) in places), None)
-    where = place.where if place and place.where else FILE_NAME
+    where = place.where if place and place.where else file
     line = int(where.rpartition(":")[2]) if place and place.kind == "file" else 0
     return Problem(where, dotted(path), text, line)

@@ -20,12 +20,14 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 
 from carillon import settings_checks as checks
-from carillon.settings_checks import decimal, one_of, whole
+from carillon.limits import FOLLOWUP_GRACE_DAYS
+from carillon.settings_checks import Misfit, Misfits, decimal, one_of, whole
 
 NO_MAIL = "0 would block all mail; use a whole number of emails from 1 to 1000 (2 is the default)"
 
@@ -43,6 +45,8 @@ Weekday = Annotated[str, BeforeValidator(checks.weekday)]
 Year = Annotated[int, whole(2000, 2120)]
 Age = Annotated[int, whole(1, 120, "years")]
 States = Annotated[tuple[State, ...], AfterValidator(lambda found: tuple(sorted(set(found))))]
+
+Name = Annotated[str, BeforeValidator(checks.identifier)]
 
 LONGEST_WINDOW = 364
 """Days before + after + extension of a window; what is longer is a year-round exclusion."""
@@ -88,10 +92,28 @@ class TimingConstants(Section):
     """Days from the effective-date email to the anniversary."""
     pre_window_exclusion_days: Days = 60
     """Days by which every window begins earlier than its state's rule says."""
+    followup_days_after: Annotated[int, whole(1, 30, "days")] = 2
+    """Days from an email to its follow-up."""
+    # Always checked: with its default it may still be too short for the key above.
+    followup_lookback_days: SomeDays = Field(default=35, validate_default=True)
+    """Days after its sending during which an email may still get its follow-up."""
     blackout_dates: Annotated[tuple[Day, ...], AfterValidator(lambda found: tuple(sorted(set(found))))] = ()
     """Dates on which planner mail never goes, ascending."""
     blackout_weekdays: tuple[Weekday, ...] = ()
     """Weekdays on which planner mail never goes: English names in lower case, Monday first."""
+
+    @field_validator("followup_lookback_days", mode="after")
+    @classmethod
+    def _forget_nothing(cls, days: int, info: ValidationInfo) -> int:
+        after = info.data.get("followup_days_after")
+        least = (after or 0) + FOLLOWUP_GRACE_DAYS
+        if after is not None and days < least:
+            text = (
+                f"{days} is less than followup_days_after ({after}) and {FOLLOWUP_GRACE_DAYS} days, so that "
+                f"follow-ups which may still go would be forgotten; use at least {least}"
+            )
+            raise Misfits([Misfit((), text, ("timing_constants", "followup_days_after"))])
+        return days
 
     @field_validator("blackout_weekdays", mode="after")
     @classmethod
@@ -270,6 +292,34 @@ class PostWindowTemplates(Section):
     sms: Text | None = None
 
 
+class ColdTemplates(Section):
+    """Names of the templates of a follow-up where nothing came back."""
+
+    email: Text = "followup_cold_v1"
+    sms: Text | None = "followup_cold_sms_v1"
+
+
+class ClickedTemplates(Section):
+    """Names of the templates of a follow-up after a click."""
+
+    email: Text = "followup_clicked_v1"
+    sms: Text | None = None
+
+
+class HealthyTemplates(Section):
+    """Names of the templates of a follow-up after health answers without conditions."""
+
+    email: Text = "followup_healthy_v1"
+    sms: Text | None = None
+
+
+class ConditionsTemplates(Section):
+    """Names of the templates of a follow-up after health answers with conditions."""
+
+    email: Text = "followup_conditions_v1"
+    sms: Text | None = None
+
+
 class EmailTemplates(Section):
     """Template names per email type; None: that type has no SMS."""
 
@@ -277,6 +327,42 @@ class EmailTemplates(Section):
     effective_date: EffectiveDateTemplates = EffectiveDateTemplates()
     aep: AepTemplates = AepTemplates()
     post_window: PostWindowTemplates = PostWindowTemplates()
+    followup_1_cold: ColdTemplates = ColdTemplates()
+    followup_2_clicked_no_hq: ClickedTemplates = ClickedTemplates()
+    followup_3_hq_no_yes: HealthyTemplates = HealthyTemplates()
+    followup_4_hq_with_yes: ConditionsTemplates = ConditionsTemplates()
+
+
+class CampaignType(Section):
+    """What the campaigns of one type have in common; an instance's metadata may override each field."""
+
+    respect_exclusion_windows: Flag = True
+    """Whether its emails keep out of exclusion windows."""
+    enable_followups: Flag = True
+    """Whether its emails get follow-ups."""
+    days_before_event: Annotated[int, whole(-364, 364, "days")] = 0
+    """Days from the email to its event; negative: after it."""
+    target_all_contacts: Flag = False
+    """Whether it goes to everyone rather than to named targets."""
+    priority: Rank = 10
+    """Who goes first where not all can go: the lower number."""
+    active: Flag = True
+    """Whether its campaigns send at all."""
+
+
+class Features(Section):
+    """What can be switched off as a whole."""
+
+    campaigns: Flag = True
+    """Plan campaign emails."""
+    followups: Flag = True
+    """Plan follow-ups."""
+    load_balancing: Flag = True
+    """Smooth effective-date emails and keep to the daily cap."""
+    sms: Flag = True
+    """Let SMS templates go along."""
+    ab_testing: Flag = False
+    """Choose among the variants of a template by their weights."""
 
 
 class Processing(Section):

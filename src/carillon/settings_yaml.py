@@ -81,8 +81,25 @@ def read_yaml(path: Path) -> Document:
     """What the file says; an absent file says nothing. Problems are collected, never raised."""
     document = Document(path.name)
     text = _text(path, document)
-    if not text:
-        return document
+    return _parse(text, document) if text else document
+
+
+def parse_yaml(text: str, name: str) -> Document:
+    """What a text says that is or will be the file of this name."""
+    return _parse(text, Document(name))
+
+
+def compose(text: str) -> yaml.Node | None:
+    """The tree of a text that can be read, with the place of every part; none if it says nothing."""
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+    finally:
+        loader.dispose()
+    return None if isinstance(node, yaml.ScalarNode) and node.tag == _NULL else node
+
+
+def _parse(text: str, document: Document) -> Document:
     try:
         loader = _Loader(text)
         try:

@@ -7,6 +7,7 @@ A code, once released, never changes its meaning: it is in people's databases an
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum, StrEnum
 
 
@@ -41,6 +42,13 @@ class Kind(IntEnum):
         return self.name.lower()
 
 
+def email_type(kind: int, campaign_types: Mapping[int, str]) -> str:
+    """The word for a kind; `campaign_types`: by instance id, the name of its type."""
+    if kind < FIRST_CAMPAIGN:
+        return Kind(kind).email_type
+    return f"campaign_{campaign_types[kind - FIRST_CAMPAIGN]}"
+
+
 FIRST_CAMPAIGN = 16
 """Kinds below are the anniversary types and room for more of them."""
 UNKNOWN_KIND = (1 << 14) - 1
@@ -64,7 +72,12 @@ class Tier(IntEnum):
         return _TIER_TYPES[self]
 
 
-_TIER_TYPES = ("followup_1_cold", "followup_2_clicked_no_hq", "followup_3_hq_no_yes", "followup_4_hq_with_yes")
+_TIER_TYPES = (
+    "followup_1_cold",
+    "followup_2_clicked_no_hq",
+    "followup_3_hq_no_yes",
+    "followup_4_hq_with_yes",
+)
 
 
 class InstanceStatus(StrEnum):
@@ -115,12 +128,42 @@ class IssueCode(StrEnum):
     MISSING_ANCHOR_DATE = "missing_anchor_date"
 
 
+class Standing(IntEnum):
+    """What an email that has left the planner's hands means to the planner."""
+
+    UNSENT = 0
+    """Failed or cancelled: final for its event, and counts for nothing else."""
+    RELEASED = 1
+    """Scheduled or being sent."""
+    GONE = 2
+    """In doubt or bounced."""
+    SENT = 3
+    """Sent or delivered: a follow-up may answer it."""
+
+
 class ContactStatus(StrEnum):
     """`contacts.status`. Only `active` contacts are written to."""
 
     ACTIVE = "active"
     OPTED_OUT = "opted_out"
     BOUNCED = "bounced"
+
+
+class AccountStatus(StrEnum):
+    """`accounts.status`."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    ERROR = "error"
+
+
+class AccountKind(StrEnum):
+    """`accounts.kind`: how an account's day looks."""
+
+    RELAY = "relay"
+    """Bulk mail from the send time on, as fast as its limits allow."""
+    MAILBOX = "mailbox"
+    """A person's: slots over the day."""
 
 
 class RunStatus(StrEnum):
@@ -138,3 +181,5 @@ class By(StrEnum):
     WEEK = "week"
     MONTH = "month"
     TYPE = "type"
+    CAMPAIGN = "campaign"
+    STATE = "state"

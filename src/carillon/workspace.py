@@ -13,7 +13,14 @@ from pathlib import Path
 from carillon.clock import Clock, today
 from carillon.errors import WorkspaceError
 from carillon.settings import Settings, load_settings
-from carillon.store.engine import Database, open_database
+from carillon.settings_load import FILE_NAME
+from carillon.settings_values import from_environment, values_of
+from carillon.store import versions
+from carillon.store.engine import Connection, Database, open_database
+from carillon.user import user_name
+
+EDITED = f"{FILE_NAME} edited"
+"""How a version came about that no command made."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +36,25 @@ class Workspace:
         """The calendar date it is now in the workspace's time zone."""
         return today(self.clock, self.settings.workspace.zone)
 
+    def note_version(self, connection: Connection, how: str = EDITED) -> bool:
+        """Make a version of the settings unless the newest is the same. Returns whether one was made."""
+        return versions.record(
+            connection,
+            values_of(self.settings),
+            from_environment(self.settings),
+            f"{user_name()}: {how}",
+            self.clock.now(),
+        )
+
     def close(self) -> None:
         self.database.close()
 
 
 def open_workspace(folder: Path, environ: Mapping[str, str], clock: Clock) -> Workspace:
     """The workspace in `folder`, ready to work with.
+
+    The first transaction that writes also notes the settings as a new version if they have changed: whoever
+    edits `carillon.yaml` need not tell, and a command that only reads writes nothing.
 
     Raises WorkspaceError if there is none or its database is not of this program's version, and
     SettingsError if its configuration is wrong.
@@ -56,6 +76,7 @@ def open_workspace(folder: Path, environ: Mapping[str, str], clock: Clock) -> Wo
     except BaseException:
         workspace.close()
         raise
+    workspace.database.opening = workspace.note_version
     return workspace
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from carillon.cli.config import without_password
+from carillon.settings_values import without_password
 from tests.cli.conftest import CONTACTS, NOW, Run
 
 
@@ -72,6 +72,15 @@ def test_import_reads_a_pipe_maps_columns_and_dry_runs(empty: Path, run: Run) ->
     assert run(*words, "--date-order", "dmy", stdin=data).code == 0
     found = json.loads(run("-w", empty, "explain", "x@example.com", "--json").out)
     assert found["contacts"][0]["contact"]["birth_date"] == "1960-04-03"
+
+
+def test_a_column_that_is_mapped_to_nothing_is_left_out(empty: Path, run: Run) -> None:
+    data = b"email,first_name,zip_code\nx@example.com,Xenia,75201\n"
+    told = run("-w", empty, "import", "contacts", "-", "--map", "first_name=", "--json", stdin=data)
+    assert told.code == 0
+    found = json.loads(run("-w", empty, "explain", "x@example.com", "--json").out)
+    contact = found["contacts"][0]["contact"]
+    assert (contact["first_name"], contact["zip_code"]) == (None, "75201")
 
 
 def test_export_to_files_and_a_pipe(planned: Path, run: Run, tmp_path: Path) -> None:
@@ -266,7 +275,7 @@ def test_config_errors_have_file_and_line(empty: Path, run: Run) -> None:
     for words in (("config", "check"), ("plan",), ("config", "show")):
         result = run("-w", empty, *words)
         assert result.code == 1
-        assert "carillon.yaml:71" in result.err
+        assert "carillon.yaml:89" in result.err
         assert "period_days" in result.err
 
 

@@ -10,19 +10,12 @@ import pytest
 
 from carillon.clock import ManualClock
 from carillon.workspace import Workspace, at
-from tests.contract.databases import drop, postgres_server, postgres_url, sqlite_url
+from tests.contract.databases import drop, postgres_url, sqlite_url
 
 NOW = datetime(2026, 3, 1, 15, 30, tzinfo=UTC)
 """What every workspace's clock shows at first: 9:30 in Chicago."""
 
 MakeWorkspace = Callable[[str], Workspace]
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[str]:
-    """A PostgreSQL server, started when the first test wants it; the URL to it."""
-    with postgres_server() as url:
-        yield url
 
 
 @pytest.fixture

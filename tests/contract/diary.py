@@ -20,15 +20,18 @@ from sqlalchemy import Connection
 from carillon.clock import ManualClock
 from carillon.days import date_of, day_number
 from carillon.keys import FOLLOWUP_BIT, KIND_MASK
+from carillon.packing import TIER_MASK, TIER_SHIFT
 from carillon.plan.report import PlanReport
 from carillon.plan.run import Request, run
 from carillon.settings import Settings
 from carillon.store.bulk import insert_rows
 from carillon.store.engine import Database, dbapi
-from carillon.words import SkipReason
+from carillon.words import SkipReason, Tier
 from carillon.workspace import Workspace
+from tests.contract import campaign_diary
 from tests.plan import reference
-from tests.plan.bridge import key_of, reason_of, settings_of
+from tests.plan.bridge import key_of, noon, reason_of, settings_of, tier_of
+from tests.plan.reference_campaigns import Campaigns
 from tests.plan.worlds import BAD_EMAILS, STATE_OF_ZIP, World
 
 TABLES = (
@@ -43,9 +46,11 @@ TABLES = (
     "planner_state",
     "changes",
     "scheduler_checkpoints",
+    *campaign_diary.TABLES,
 )
 KIND_WORDS = {0: "birthday", 1: "effective_date", 2: "aep", 3: "post_window"}
-CONTACT_COLUMNS = ("id", "email", "external_id", "zip_code", "birth_date", "effective_date", "status", "seed")
+CONTACT_COLUMNS = ("id", "email", "external_id", "zip_code", "birth_date", "effective_date", "status", "seed",
+                   "created_at")  # fmt: skip
 
 
 def signed(seed: int) -> int:
@@ -105,9 +110,10 @@ class Diary:
             insert_rows(
                 connection,
                 "outbox",
-                ("id", "contact_id", "kind", "followup", "email_type", "event", "send", "status"),
+                ("id", "contact_id", "kind", "followup", "email_type", "event", "send", "status", "priority"),
                 [_outbox_row(row, place) for place, row in enumerate(world.sent)],
             )
+            campaign_diary.move(connection, Campaigns(), world.campaigns)
 
         self.database.write(work)
 
@@ -130,6 +136,7 @@ class Diary:
             for old_contact, contact in zip(before.contacts, after.contacts, strict=True):
                 if contact != old_contact:
                     _change(connection, old_contact, contact)
+            campaign_diary.move(connection, before.campaigns, after.campaigns)
 
         self.database.write(work)
 
@@ -221,6 +228,14 @@ class Diary:
         assert sorted(smoothing) == sorted(counted)
 
 
+_KIND_SHOWN = (
+    "case when (p.id >> 30) & 1 = 0 then (p.id >> 16) & 16383"
+    " else -1 - ((p.state >> 5) & 3) - 4 * case when (p.id >> 16) & 16383 < 16 then 0"
+    " else (p.id >> 16) & 16383 end end"
+)
+"""The row of `plan_kinds` with the words for a row of the plan: a follow-up's are those of its tier."""
+
+
 def release(connection: Connection, where: str, status: str) -> None:
     """As the dispatcher may do it: rows of the plan (`p` in `where`) into the outbox, set by set."""
     run = connection.exec_driver_sql
@@ -229,7 +244,7 @@ def release(connection: Connection, where: str, status: str) -> None:
         "insert into outbox (id, contact_id, kind, followup, email_type, event, send, ideal, status,"
         " priority, run) select p.id, p.id >> 31, (p.id >> 16) & 16383, (p.id >> 30) & 1,"
         f" coalesce(k.email_type, 'unknown'), p.id & 65535, p.send, p.ideal, '{status}',"
-        f" (p.state >> 8) & 255, p.run from plan p left join plan_kinds k on k.kind = ((p.id >> 16) & 16383)"
+        f" (p.state >> 8) & 255, p.run from plan p left join plan_kinds k on k.kind = {_KIND_SHOWN}"
         f" where {where}"
     )
     run(f"delete from plan as p where {where}")
@@ -249,6 +264,7 @@ def contact_row(contact: reference.Contact) -> tuple[object, ...]:
         contact.effective_date,
         contact.status,
         signed(contact.seed),
+        noon(contact.created) or None,
     )
 
 
@@ -258,6 +274,7 @@ def _key(row: reference.Row) -> int:
 
 def _plan_row(row: reference.Row) -> tuple[int, ...]:
     state = reason_of(row.reason) | (16 if row.pinned else 0) | (row.priority << 8)
+    state |= tier_of(row.tier) << TIER_SHIFT
     return _key(row), day_number(row.send), day_number(row.ideal), state, 0
 
 
@@ -272,6 +289,7 @@ def _row(key: int, send: int, ideal: int, state: int) -> reference.Row:
         priority=(state >> 8) & 255,
         pinned=bool(state & 16),
         followup=bool(key & FOLLOWUP_BIT),
+        tier=Tier((state >> TIER_SHIFT) & TIER_MASK).email_type if key & FOLLOWUP_BIT else None,
     )
 
 
@@ -286,6 +304,7 @@ def _outbox_row(row: reference.Sent, place: int) -> tuple[object, ...]:
         None if row.event is None else day_number(row.event),
         day_number(row.send),
         row.status,
+        row.priority,
     )
 
 
@@ -335,5 +354,5 @@ def crowd(how_many: int, today: date, seed: int = 1, cap_share: str = "0.03") ->
 
 
 def plain(world: World) -> World:
-    """Without campaigns and follow-ups, which the store does not feed to the planner yet."""
+    """Without the campaign emails that only the reference knows: the store's are in `campaigns`."""
     return replace(world, extra=[])

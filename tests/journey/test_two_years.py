@@ -14,20 +14,25 @@ from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event as engine_event
 
 from carillon.days import date_of, day_number
 from carillon.plan.report import PlanReport
 from carillon.plan.run import Request, run
-from carillon.store.engine import open_database
-from tests.contract.databases import sqlite_url
-from tests.contract.diary import Diary, contact_row, crowd, release
+from tests.contract.diary import Diary, crowd, release
+from tests.journey.lives import (
+    DAY,
+    add_contact,
+    change_contact,
+    crowded,
+    days_above,
+    living,
+    newcomers,
+)
 from tests.plan.bridge import settings_of
 from tests.plan.reference import (
     AEP,
@@ -49,7 +54,6 @@ from tests.plan.worlds import state_of
 
 PEOPLE = 2_500 if os.environ.get("CARILLON_SOAK") else 300
 START, DAYS = date(2025, 1, 2), 730
-DAY = timedelta(days=1)
 
 WEEKENDS = {n for n in range(365, DAYS) if (START + n * DAY).weekday() >= 5}
 """In the second year the computer is switched off then."""
@@ -82,7 +86,6 @@ class Life:
     """Contacts that were changed, and when last."""
     versions: dict[int, list[tuple[date, Contact]]] = field(default_factory=lambda: defaultdict(list))
     last_plan: dict[int, tuple[int, int, int]] = field(default_factory=dict)
-    over: int = 0
     moved: int = 0
 
     def as_of(self, contact_id: int, day: date) -> Contact:
@@ -103,58 +106,43 @@ RULES = replace(WORLD.rules, cap_share=Decimal("0.03"))
 @pytest.fixture(scope="module")
 def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
     """Lives through it all; what must hold every night is checked on the way."""
-    folder: Path = tmp_path_factory.mktemp("two-years")
-    database = open_database(sqlite_url(folder), folder)
-    engine_event.listen(database.engine, "connect", lambda raw, _: raw.execute("pragma synchronous = off"))
-    diary = Diary(database)
-    diary.load(WORLD)
-    life = Life(diary, {one.id: one for one in WORLD.contacts}, {one.id: START for one in WORLD.contacts})
-    for one in WORLD.contacts:
-        life.versions[one.id].append((START, one))
-    workspace = diary.workspace(WORLD)
-    settings = settings_of(RULES)
-    assert workspace.settings.planning_fingerprint() == settings.planning_fingerprint()
-    touched: set[int] = set()
-    for offset in range(DAYS):
-        today = START + offset * DAY
-        touched |= what_happens(life, offset, today)
-        if offset not in PLANNER_DOWN:
-            report = run(workspace, Request(today), lambda *_: None, lambda _: None)
-            assert_night(life, report, touched, today)
-            touched = set()
-        if offset not in SENDER_DOWN:
-            due = f"p.send = {day_number(today)} and p.state & 15 = 0"
-            database.write(lambda connection, due=due: release(connection, due, "sent"))  # type: ignore[misc]
-        workspace.clock.advance(DAY)  # type: ignore[attr-defined]
-    yield life
-    database.close()
+    with living(tmp_path_factory.mktemp("two-years")) as diary:
+        diary.load(WORLD)
+        life = Life(diary, {one.id: one for one in WORLD.contacts}, {one.id: START for one in WORLD.contacts})
+        for one in WORLD.contacts:
+            life.versions[one.id].append((START, one))
+        workspace = diary.workspace(WORLD)
+        settings = settings_of(RULES)
+        assert workspace.settings.planning_fingerprint() == settings.planning_fingerprint()
+        touched: set[int] = set()
+        for offset in range(DAYS):
+            today = START + offset * DAY
+            touched |= what_happens(life, offset, today)
+            if offset not in PLANNER_DOWN:
+                report = run(workspace, Request(today), lambda *_: None, lambda _: None)
+                assert_night(life, report, touched, today)
+                touched = set()
+            if offset not in SENDER_DOWN:
+                due = f"p.send = {day_number(today)} and p.state & 15 = 0"
+                diary.database.write(lambda connection, due=due: release(connection, due, "sent"))  # type: ignore[misc]
+            workspace.clock.advance(DAY)  # type: ignore[attr-defined]
+        yield life
 
 
 def what_happens(life: Life, offset: int, today: date) -> set[int]:
     """Changes of the day, by plain SQL; returns who was touched."""
     touched = set()
     for number, values in CHANGES.get(offset, []):
-        contact = replace(life.contacts[number], **values)
-        for column, value in values.items():
-            life.diary.execute(f"update contacts set {column} = '{value}' where id = {number}")
+        contact = change_contact(life.diary, life.contacts[number], values)
         life.contacts[number] = contact
         life.changed[number] = today
         life.versions[number].append((today, contact))
         touched.add(number)
-    new = ARRIVALS.get(offset, 0)
-    if new:
-        crowd_now = crowd(new, today, seed=offset)
-        for place, one in enumerate(crowd_now.contacts, 1):
-            number = max(life.contacts) + 1
-            contact = replace(one, id=number, email=f"new.{offset}.{place}@example.com")
-            row = ", ".join("null" if v is None else repr(v) for v in contact_row(contact))
-            life.diary.execute(
-                "insert into contacts (id, email, external_id, zip_code, birth_date, effective_date, status,"
-                f" seed) values ({row})"
-            )
-            life.contacts[number], life.added[number] = contact, today
-            life.versions[number].append((today, contact))
-            touched.add(number)
+    for contact in newcomers(ARRIVALS.get(offset, 0), today, offset, max(life.contacts) + 1):
+        add_contact(life.diary, contact)
+        life.contacts[contact.id], life.added[contact.id] = contact, today
+        life.versions[contact.id].append((today, contact))
+        touched.add(contact.id)
     return touched
 
 
@@ -175,10 +163,7 @@ def assert_night(life: Life, report: PlanReport, touched: set[int], today: date)
 
     per_day = Counter(send for send, _, _ in planned.values())
     per_day.update(send for _, send in left)
-    for day, n in per_day.items():
-        if day >= now and n > RULES.overage * report.cap:
-            assert report.over_cap[date_of(day)] == n
-            life.over += 1
+    days_above(per_day, report, RULES, now)
 
     per_contact: dict[int, list[int]] = defaultdict(list)
     for key, (send, ideal, _) in planned.items():
@@ -189,9 +174,7 @@ def assert_night(life: Life, report: PlanReport, touched: set[int], today: date)
     for who, send in left:
         per_contact[who].append(send)
     for days in per_contact.values():
-        days.sort()
-        for place in range(len(days) - RULES.max_per_period):
-            assert days[place + RULES.max_per_period] - days[place] >= RULES.period_days
+        assert not list(crowded(days, RULES))
 
     for key, (send, ideal, _) in planned.items():
         was = life.last_plan.get(key)

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
-from datetime import date
+from datetime import UTC, date, datetime, time
 from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars as pl
 
-from carillon.columns import People
+from carillon.campaigns import Campaign, CampaignType, Instance
 from carillon.days import date_of, day_number
 from carillon.keys import FOLLOWUP_BIT, KIND_MASK, contact_of, event_of, is_followup, kind_of, pack
 from carillon.packing import pack_state
-from carillon.plan.rows import Rows, Sent, Wanted, find
+from carillon.plan.campaigns import Campaigns
+from carillon.plan.hashing import code_table
+from carillon.plan.rows import Rows
 from carillon.plan.rules import Rules
-from carillon.plan.settle import Books, Settled, by_day, settle
+from carillon.plan.settle import Books, Settled, by_day, check, settle
 from carillon.plan.spread import smoothed
-from carillon.plan.working import Task, Working, merge, work_on
+from carillon.plan.working import Batch, Task, Working, merge, work_on
 from carillon.settings import Settings
-from carillon.words import SkipReason
+from carillon.store.planning_campaigns import ANSWER_COLUMNS, TARGET_COLUMNS
+from carillon.words import FIRST_CAMPAIGN, SkipReason, Standing, Tier
 from tests.plan import reference
+from tests.plan.reference_campaigns import json_object
 from tests.plan.worlds import World
 
 WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 NOTHING = np.zeros(0, np.int64)
-CODES = np.array([reference.splitmix64(1000 + kind if kind >= 16 else kind) for kind in range(32)], np.uint64)
+ZONE = ZoneInfo("America/Chicago")
 
 
 def settings_of(rules: reference.Rules) -> Settings:
@@ -50,7 +56,10 @@ def settings_of(rules: reference.Rules) -> Settings:
                 "pre_window_exclusion_days": rules.pre_window_days,
                 "blackout_dates": sorted(rules.blackout_dates),
                 "blackout_weekdays": [WEEKDAYS[day] for day in sorted(rules.blackout_weekdays)],
+                "followup_days_after": rules.followup_days_after,
+                "followup_lookback_days": rules.followup_lookback_days,
             },
+            "features": {"campaigns": rules.campaigns, "followups": rules.followups},
             "aep_config": {
                 "default_dates": [f"{month:02d}-{day:02d}" for month, day in rules.aep_dates],
                 "years": rules.aep_years,
@@ -93,13 +102,15 @@ def reason_of(word: str | None) -> int:
 def planned_by_carillon(world: World, batches: random.Random | None = None, fresh: bool = False) -> Settled:
     """The fast planner's answer; `batches` cuts and shuffles the contacts at random."""
     rules = Rules.of(settings_of(world.rules))
+    campaigns = Campaigns.of(campaigns_of(world), ZONE, world.rules.campaigns)
     task = Task(
         rules,
         day_number(world.today),
         fresh,
         np.array(sorted(c.id for c in world.contacts if c.suppressed), np.int64),
-        CODES,
-        _extra_of(world),
+        code_table({FIRST_CAMPAIGN + number: name for number, name in campaigns.names.items()}),
+        campaigns,
+        ZONE,
     )
     contacts = list(world.contacts)
     cuts = [0, len(contacts)]
@@ -115,7 +126,9 @@ def planned_by_carillon(world: World, batches: random.Random | None = None, fres
         smoothing=by_day(stored.ideal[smoothed(stored)], None, today),
         eligible_elsewhere=0,
     )
-    return settle(working, books, task, lambda _days, _working: None)
+    settled = settle(working, books, task, lambda _days, _working: None)
+    check(settled, task)
+    return settled
 
 
 def rows_of(rows: Rows) -> list[reference.Row]:
@@ -131,6 +144,7 @@ def rows_of(rows: Rows) -> list[reference.Row]:
             priority=int(rows.priority[n]),
             pinned=bool(rows.pinned[n]),
             followup=bool(is_followup(rows.key)[n]),
+            tier=Tier(int(rows.tier[n])).email_type if is_followup(rows.key)[n] else None,
         )
         for n in range(len(rows))
     ]
@@ -150,6 +164,7 @@ def _batch(world: World, contacts: list[reference.Contact], task: Task) -> Worki
                 "effective_date": contact.effective_date or "",
                 "status": contact.status,
                 "external_id": "",
+                "created_at": noon(contact.created),
             }
             for contact in contacts
         ]
@@ -162,22 +177,91 @@ def _batch(world: World, contacts: list[reference.Contact], task: Task) -> Worki
         np.array([key_of(row.contact_id, row.kind, row.event, row.followup) for row in stored], np.int64),
         np.array([day_number(row.send) for row in stored], np.int64),
         np.array([day_number(row.ideal) for row in stored], np.int64),
-        pack_state(reason, priority, pinned),
+        pack_state(reason, priority, pinned, np.array([tier_of(row.tier) for row in stored], np.uint8)),
     ]
     sent = [row for row in world.sent if row.contact_id in ids]
     outbox = [
         np.array(column, np.int64)
         for column in (
-            [0] * len(sent),
             [row.contact_id for row in sent],
             [KIND_MASK if row.kind is None else row.kind for row in sent],
             [row.followup for row in sent],
             [0 if row.event is None else day_number(row.event) for row in sent],
             [day_number(row.send) for row in sent],
-            [row.status not in ("failed", "cancelled") for row in sent],
+            [standing_of(row.status) for row in sent],
+            [row.priority for row in sent],
         )
     ]
-    return work_on(task, frame, plan, outbox)
+    about = world.campaigns
+    targets = [
+        (str(t.contact_id), str(t.instance_id), t.trigger, noon(t.created), "pending")
+        for t in about.targets
+        if t.contact_id in ids
+    ]
+    answers = [(str(a.contact_id), noon(a.day), a.data or "") for a in about.answers if a.contact_id in ids]
+    clicks = [key_of(c.contact_id, c.kind, c.event, c.followup) for c in about.clicks if c.contact_id in ids]
+    return work_on(
+        task,
+        Batch(
+            frame,
+            plan,
+            outbox,
+            _texts(targets, TARGET_COLUMNS) if world.rules.campaigns else None,
+            np.array(clicks, np.int64),
+            _texts(answers, ANSWER_COLUMNS),
+        ),
+    )
+
+
+def campaigns_of(world: World) -> list[Campaign]:
+    """The reference's types and instances as Carillon's."""
+    fields = [field.name for field in dataclasses.fields(CampaignType)]
+    types = {
+        one.name: CampaignType(**{name: getattr(one, name) for name in fields})
+        for one in world.campaigns.types
+    }
+    return [
+        Campaign(
+            types[one.type],
+            Instance(
+                one.id,
+                one.type,
+                one.name,
+                status=one.status,
+                start=one.active_start,
+                end=one.active_end,
+                metadata=json_object(one.metadata),
+                created=datetime.combine(one.created, time(18), UTC),
+            ),
+        )
+        for one in world.campaigns.instances
+    ]
+
+
+def standing_of(status: str) -> int:
+    """What the store's statement makes of an outbox status."""
+    known = {
+        "failed": Standing.UNSENT,
+        "cancelled": Standing.UNSENT,
+        "sent": Standing.SENT,
+        "delivered": Standing.SENT,
+        "scheduled": Standing.RELEASED,
+        "processing": Standing.RELEASED,
+    }
+    return int(known.get(status, Standing.GONE))
+
+
+def tier_of(word: str | None) -> int:
+    return 0 if word is None else next(int(tier) for tier in Tier if tier.email_type == word)
+
+
+def noon(day: date | None) -> str:
+    """A moment of that day, as stored."""
+    return "" if day is None else f"{day}T18:00:00Z"
+
+
+def _texts(rows: list[tuple[str, ...]], columns: tuple[str, ...]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
 
 
 def _left(world: World) -> np.ndarray:
@@ -188,21 +272,3 @@ def _left(world: World) -> np.ndarray:
         if row.status not in ("failed", "cancelled") and row.send >= world.today
     ]
     return np.bincount(np.array(days, np.int64)).astype(np.int64) if days else NOTHING
-
-
-def _extra_of(world: World):  # type: ignore[no-untyped-def]
-    def extra(people: People, _sent: Sent) -> Wanted:
-        mine = [one for one in world.extra if one.contact_id in set(people.id.tolist())]
-        if not mine:
-            return Wanted.none()
-        _, who = find(np.array([one.contact_id for one in mine], np.int64), people.id)
-        return Wanted(
-            np.array([key_of(one.contact_id, one.kind, one.event, one.followup) for one in mine], np.int64),
-            who,
-            np.array([day_number(one.ideal) for one in mine], np.int32),
-            np.array([day_number(one.deadline) for one in mine], np.int32),
-            np.array([one.priority for one in mine], np.uint8),
-            np.array([one.respects_windows for one in mine], bool),
-        )
-
-    return extra

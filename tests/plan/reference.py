@@ -1,163 +1,63 @@
 """The slow planner: the rules of planning, one contact and one row at a time, to judge the fast one.
 
-It is written from the specification and `docs/decisions/0001-how-the-planner-reads-its-rules.md` and
-shares nothing with `carillon.plan`: no code, no arrays, no tricks. Where the two disagree, the sentence in
-the decisions page decides which of them is wrong. `T` in comments is `today`. It may be as slow as it
-likes; it must be possible to check it against the page sentence by sentence.
+It is written from the specification, `docs/decisions/0001-how-the-planner-reads-its-rules.md` and
+`0003-campaigns-and-follow-ups.md`, and shares nothing with `carillon.plan`: no code, no arrays, no tricks.
+Where the two disagree, the sentence in the decisions pages decides which of them is wrong. `T` in comments
+is `today`. It may be as slow as it likes; it must be possible to check it against the pages sentence by
+sentence.
 
-It is one long file on purpose: whoever checks it against the page reads it from top to bottom.
-What does not belong here: speed, the store, and how campaigns and follow-ups come to be (they arrive
-ready-made as `Extra`).
+It is one long file on purpose: whoever checks it against the pages reads it from top to bottom.
+What does not belong here: speed, the store, and which campaign emails and follow-ups there could be
+(`reference_campaigns` says that; here they are placed like everything else).
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
-from decimal import Decimal
-from functools import lru_cache
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import date
 
-BIRTHDAY, EFFECTIVE_DATE, AEP, POST_WINDOW = 0, 1, 2, 3
-FIRST_CAMPAIGN = 16
-
-YEAR_ROUND = "year_round_exclusion"
-BIRTHDAY_WINDOW = "birthday_window"
-EFFECTIVE_DATE_WINDOW = "effective_date_window"
-AGE = "age_exclusion"
-MISSED = "missed"
-CONFLICT = "campaign_conflict"
-FREQUENCY = "frequency_limit"
-EXCLUSIONS = (YEAR_ROUND, BIRTHDAY_WINDOW, EFFECTIVE_DATE_WINDOW, AGE)
-
-COUNTS_AS_SENT = {"sent", "delivered", "bounced", "scheduled", "processing", "in_doubt"}
-"""Statuses of an outbox row that count for frequency and cap, and as sent; failed and cancelled do not."""
-
-SAME_EVENT_DAYS = 180
-"""An anniversary email sent this near to an event was sent for it."""
-
-CHAIN_DAYS = 730
-"""How far a chain of windows is followed."""
-
-DAY = timedelta(days=1)
-MASK = 2**64 - 1
-
-Key = tuple[int, date, bool]
-"""What a row of one contact is: kind, event, follow-up or not."""
-
-
-# ---------------------------------------------------------------------------------------------------
-# What goes in and what comes out
-
-
-@dataclass(frozen=True)
-class Contact:
-    """A person, as stored: nothing about it is known to be valid."""
-
-    id: int
-    email: str | None
-    seed: int
-    status: str = "active"
-    zip_code: str | None = None
-    birth_date: str | None = None
-    effective_date: str | None = None
-    suppressed: bool = False
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row of the plan. `reason` None is pre-scheduled, else skipped for that reason."""
-
-    contact_id: int
-    kind: int
-    event: date
-    send: date
-    ideal: date
-    reason: str | None
-    priority: int
-    pinned: bool = False
-    followup: bool = False
-
-    @property
-    def key(self) -> Key:
-        return self.kind, self.event, self.followup
-
-
-@dataclass(frozen=True)
-class Sent:
-    """An outbox row that has left pre-scheduled and skipped. `kind` None: counts for frequency only."""
-
-    contact_id: int
-    kind: int | None
-    event: date | None
-    send: date
-    status: str
-    followup: bool = False
-
-
-@dataclass(frozen=True)
-class Extra:
-    """A campaign's or follow-up's candidate, made elsewhere. `code` goes into its hash."""
-
-    contact_id: int
-    kind: int
-    event: date
-    ideal: date
-    deadline: date
-    priority: int
-    respects_windows: bool = True
-    followup: bool = False
-    code: int = 0
-
-    @property
-    def key(self) -> Key:
-        return self.kind, self.event, self.followup
-
-
-@dataclass(frozen=True)
-class WindowRule:
-    """Days excluded around an anchor. `extension` None takes the general `pre_window_days`."""
-
-    before: int
-    after: int
-    use_month_start: bool = False
-    extension: int | None = None
-
-
-@dataclass
-class Rules:
-    """Every setting the planner reads. State rules are empty here; see `default_rules`."""
-
-    birthday_days_before: int = 14
-    effective_date_days_before: int = 30
-    pre_window_days: int = 60
-    aep_dates: list[tuple[int, int]] = field(default_factory=lambda: [(9, 15)])
-    aep_years: list[int] = field(default_factory=list)
-    priorities: dict[int, int] = field(
-        default_factory=lambda: {BIRTHDAY: 5, EFFECTIVE_DATE: 5, AEP: 3, POST_WINDOW: 8}
-    )
-    blackout_dates: set[date] = field(default_factory=set)
-    blackout_weekdays: set[int] = field(default_factory=set)
-    year_round: set[str] = field(default_factory=set)
-    birthday_windows: dict[str, WindowRule] = field(default_factory=dict)
-    effective_date_windows: dict[str, WindowRule] = field(default_factory=dict)
-    age_exclusion: dict[str, int] = field(default_factory=dict)
-    unknown_anchor: str = "plan"
-    cap_share: Decimal = Decimal("0.07")
-    ed_soft_limit: int = 15
-    ed_soft_share: Decimal = Decimal("0.3")
-    ed_smoothing_days: int = 5
-    overage: Decimal = Decimal("1.2")
-    catch_up_days: int = 7
-    max_shift_days: int = 45
-    max_per_period: int = 2
-    period_days: int = 14
+from tests.plan.reference_campaigns import Campaigns, candidates
+from tests.plan.reference_facts import (
+    AEP,
+    AGE,
+    BIRTHDAY,
+    BIRTHDAY_WINDOW,
+    CHAIN_DAYS,
+    CONFLICT,
+    COUNTS_AS_SENT,
+    DAY,
+    EFFECTIVE_DATE,
+    EFFECTIVE_DATE_WINDOW,
+    EXCLUSIONS,
+    FIRST_CAMPAIGN,
+    FREQUENCY,
+    INACTIVE,
+    MISSED,
+    POST_WINDOW,
+    SAME_EVENT_DAYS,
+    YEAR_ROUND,
+    Contact,
+    Extra,
+    Key,
+    Row,
+    Rules,
+    Sent,
+    WindowRule,
+    anniversary,
+    date_in,
+    days_from,
+    deadline_of,
+    parse_date,
+    row_hash,
+    splitmix64,
+)
 
 
 def default_rules() -> Rules:
-    """The specification's defaults, with the state rules of 01-plan section 3."""
+    """The specification's defaults, with the state rules of 01-plan section 3 but without follow-ups."""
     return Rules(
         year_round={"CT", "MA", "NY", "WA"},
         birthday_windows={
@@ -184,54 +84,6 @@ class Result:
     cap: int
     over_cap: dict[date, int]
     """Days from T on that stay above the threshold, and how many emails they hold."""
-
-
-# ---------------------------------------------------------------------------------------------------
-# Dates and hashes
-
-
-@lru_cache(maxsize=4096)
-def parse_date(text: str | None) -> date | None:
-    """An ISO date from 1850-01-01 to 2120-12-31, else None."""
-    if text is None or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
-        return None
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        return None
-    return day if date(1850, 1, 1) <= day <= date(2120, 12, 31) else None
-
-
-def date_in(year: int, month: int, day: int) -> date:
-    """That day of that year; 29 February is 28 February where the year has none."""
-    try:
-        return date(year, month, day)
-    except ValueError:
-        return date(year, 2, 28)
-
-
-def anniversary(origin: date, year: int) -> date:
-    """The anniversary of `origin` in `year`, also in years before it."""
-    return date_in(year, origin.month, origin.day)
-
-
-def days_from(first: date, last: date) -> Iterator[date]:
-    """Every day from `first` to `last`, both included; none if `last` is earlier."""
-    for offset in range((last - first).days + 1):
-        yield first + offset * DAY
-
-
-def splitmix64(x: int) -> int:
-    """The finaliser of Vigna's splitmix64 on unsigned 64 bit."""
-    x = (x + 0x9E3779B97F4A7C15) & MASK
-    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & MASK
-    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & MASK
-    return x ^ (x >> 31)
-
-
-def row_hash(seed: int, code: int, event: date) -> int:
-    """The number every choice about a row is made by."""
-    return splitmix64((seed ^ code ^ (event - date(1970, 1, 1)).days) & MASK)
 
 
 # ---------------------------------------------------------------------------------------------------
@@ -377,6 +229,11 @@ class Draft:
     code: int
     respects_windows: bool = True
     followup: bool = False
+    held_up: bool = False
+    starts: date | None = None
+    ends: date | None = None
+    known: date | None = None
+    tier: str | None = None
     stored: Row | None = None
     send: date = date.min
     reason: str | None = None
@@ -400,6 +257,29 @@ class Draft:
         """The window reason on `day`, for a row that cares for windows."""
         return excluded(self.contact, self.state, day, rules) if self.respects_windows else None
 
+    @property
+    def is_inactive(self) -> bool:
+        """Whether its campaign does not write on the ideal day."""
+        return (
+            self.held_up
+            or (self.starts is not None and self.ideal < self.starts)
+            or (self.ends is not None and self.ideal > self.ends)
+        )
+
+    @property
+    def is_targeted(self) -> bool:
+        """Whether somebody chose to write to this contact: a campaign's candidate, and no test's."""
+        return self.known is not None
+
+    @property
+    def is_known_too_late(self) -> bool:
+        return self.known is not None and self.ideal < self.known and self.event < self.known
+
+    @property
+    def answers_an_email(self) -> bool:
+        """Whether it is a follow-up with rules of its own (not one that a test made up)."""
+        return self.tier is not None
+
     def allowed_on(self, day: date, rules: Rules) -> bool:
         return not is_blackout(day, rules) and self.excluded_on(day, rules) is None
 
@@ -417,6 +297,7 @@ class Draft:
             self.priority,
             self.pinned,
             self.followup,
+            self.tier,
         )
 
 
@@ -429,10 +310,6 @@ def ideal_day(kind: int, event: date, rules: Rules) -> date:
         POST_WINDOW: -1,
     }
     return event - before[kind] * DAY
-
-
-def deadline_of(event: date, ideal: date, rules: Rules) -> date:
-    return event - DAY if event > ideal else ideal + rules.max_shift_days * DAY
 
 
 def anniversary_draft(contact: Contact, state: str, kind: int, event: date, rules: Rules) -> Draft:
@@ -455,6 +332,11 @@ def extra_draft(contact: Contact, state: str, extra: Extra) -> Draft:
         extra.code,
         extra.respects_windows,
         extra.followup,
+        extra.held_up,
+        extra.starts,
+        extra.ends,
+        extra.known,
+        extra.tier,
     )
 
 
@@ -545,24 +427,45 @@ def post_window_event(
 # Verdict and placing
 
 
-def is_final(row: Row, today: date) -> bool:
-    """Rule 1: a stored skipped row whose day has passed."""
+def is_settled(row: Row, today: date) -> bool:
+    """A stored skipped row whose day has passed."""
     return row.reason is not None and row.send < today
+
+
+def is_final(row: Row, today: date) -> bool:
+    """Rule 1: a settled row stays as it is, except a campaign's that only waits for its campaign."""
+    return is_settled(row, today) and (row.reason != INACTIVE or row.followup)
+
+
+def is_history(row: Row, today: date) -> bool:
+    """Whether a settled row stays though nothing causes it any more: its event is past, or it is the one
+    follow-up that its initial email gets."""
+    return is_settled(row, today) and (row.event <= today or row.followup)
 
 
 def place(draft: Draft, rules: Rules, today: date) -> bool:
     """Rules 2 to 6 for one row that is not final. False: there is no such row (too late to make it)."""
     stored = draft.stored
 
-    # 2. Pinned rows keep their day and are checked against windows only.
+    # 2. Pinned rows keep their day and are checked against windows only, and wait for their campaign.
     if stored is not None and stored.pinned and stored.send >= today:
         draft.pinned = True
         draft.send = stored.send
         draft.reason = draft.excluded_on(stored.send, rules)
+        if draft.reason is None and draft.held_up:
+            draft.reason = INACTIVE
         return True
 
-    # 3. A window on the ideal day.
+    # Past its deadline no follow-up is newly made, not even a skipped one.
+    if draft.answers_an_email and stored is None and draft.deadline < today:
+        return False
+
+    # 3. A window on the ideal day; then a campaign that does not write on it, or learnt of it too late.
     reason = draft.excluded_on(draft.ideal, rules)
+    if reason is None and draft.is_inactive:
+        reason = INACTIVE
+    if reason is None and draft.is_known_too_late:
+        reason = MISSED
     if reason is not None:
         draft.skip(draft.ideal, reason)
         return True
@@ -591,6 +494,11 @@ def place(draft: Draft, rules: Rules, today: date) -> bool:
             draft.skip(stored.send, reason)
             return True
 
+    # A follow-up that is due goes tomorrow.
+    if draft.answers_an_email and draft.ideal <= today:
+        place_tomorrow(draft, rules, today)
+        return True
+
     # 5. The ideal day is still to come: that day, or the first one after it that is no blackout day.
     if draft.ideal >= today:
         if not is_blackout(draft.ideal, rules):
@@ -605,11 +513,11 @@ def place(draft: Draft, rules: Rules, today: date) -> bool:
         draft.skip(draft.ideal, MISSED)
         return True
 
-    # 6. The ideal day is past. After the deadline there is nothing left to do ...
+    # 6. The ideal day is past. After the deadline there is nothing left to do, but to say so of a target ...
     if draft.deadline < today:
-        if stored is None:
+        if stored is None and not draft.is_targeted:
             return False
-        draft.skip(stored.send, MISSED)
+        draft.skip(draft.ideal if stored is None else stored.send, MISSED)
         return True
     # ... before it, catch up.
     last = min(today + rules.catch_up_days * DAY, draft.deadline)
@@ -627,6 +535,20 @@ def place(draft: Draft, rules: Rules, today: date) -> bool:
     else:
         draft.skip(draft.ideal, MISSED)
     return True
+
+
+def place_tomorrow(draft: Draft, rules: Rules, today: date) -> None:
+    """Where a follow-up goes whose ideal day is T or past: no choice by hash, and no way round a window."""
+    if draft.deadline < today:
+        assert draft.stored is not None
+        draft.skip(draft.stored.send, MISSED)
+        return
+    for day in days_from(today + DAY, draft.deadline):
+        if not is_blackout(day, rules):
+            draft.send = day
+            draft.reason = draft.excluded_on(day, rules)
+            return
+    draft.skip(draft.ideal, MISSED)
 
 
 def smooth(drafts: list[Draft], settled: list[Row], soft_limit: int, rules: Rules, today: date) -> None:
@@ -687,9 +609,9 @@ def plan_contact(
         if cause_holds:
             take(anniversary_draft(contact, state, row.kind, row.event, rules))
 
-    # Without a cause only final rows of past events stay. A post-window row's cause is not known yet.
+    # Without a cause only history stays. A post-window row's cause is not known yet.
     for row in list(stored_by_key.values()):
-        if is_final(row, today) and row.event <= today:
+        if is_history(row, today):
             final.append(stored_by_key.pop(row.key))
 
     # What windows kept back is followed by an email after the last of them.
@@ -860,6 +782,8 @@ def plan(
     rules: Rules,
     today: date,
     state_of: Callable[[str], str | None],
+    *,
+    campaigns: Campaigns | None = None,
 ) -> Result:
     """Everything that should be stored for the planner after a run on `today`."""
     stored_of: dict[int, list[Row]] = defaultdict(list)
@@ -869,7 +793,7 @@ def plan(
         stored_of[row.contact_id].append(row)
     for gone in sent:
         sent_of[gone.contact_id].append(gone)
-    for one in extra:
+    for one in [*extra, *candidates(contacts, sent, campaigns or Campaigns(), rules, today)]:
         extra_of[one.contact_id].append(one)
 
     issues: set[tuple[int, str]] = set()
@@ -881,7 +805,7 @@ def plan(
         issues |= {(raw.id, code) for code in codes}
         mine = stored_of[raw.id]
         if state is None:
-            rows += [row for row in mine if is_final(row, today) and row.event <= today]
+            rows += [row for row in mine if is_history(row, today)]
             continue
         eligible += 1
         final, placed = plan_contact(contact, state, mine, sent_of[raw.id], extra_of[raw.id], rules, today)

@@ -16,10 +16,12 @@ from sqlalchemy import text
 from carillon.clock import ManualClock
 from carillon.days import date_of, day_number
 from carillon.plan.explain import NOT_CONSIDERED, NOT_PLANNED_YET, Email, Explanation
+from carillon.plan.gather import load, prepare
 from carillon.plan.inquire import explain
 from carillon.plan.rules import Rules
 from carillon.plan.run import Request, run
 from carillon.settings import write_default_settings
+from carillon.store.planning import PlanReader
 from carillon.words import Kind, SkipReason
 from carillon.workspace import Workspace, at
 from tests.plan.worlds import BAD_DATES, BAD_ZIPS, STATE_OF_ZIP
@@ -174,7 +176,8 @@ def test_every_stored_row_is_told_as_it_is(book: Workspace, told: dict[int, Expl
         said = [email for email in explanation.emails if email.status != NOT_CONSIDERED]
         assert {as_row(email) for email in said} == ahead
         assert len(said) == len(ahead)
-        assert {as_row(email) for email in explanation.past} == past
+        settled = {as_row(email) for email in explanation.past if email.status != NOT_CONSIDERED}
+        assert settled == past
         for email in said:
             assert email.next_run is None, "the plan is up to date, so the next run changes nothing"
         assert explanation.notes == []
@@ -182,17 +185,11 @@ def test_every_stored_row_is_told_as_it_is(book: Workspace, told: dict[int, Expl
 
 def test_windows_are_the_days_the_rules_exclude(book: Workspace, told: dict[int, Explanation]) -> None:
     windows = Rules.of(book.settings).windows
-    from carillon.plan.gather import load
-    from carillon.plan.hashing import code_table
-    from carillon.plan.working import Task
-    from carillon.store.planning import PlanReader
-
     today = day_number(book.today())
     days = np.arange(today, today + 366, dtype=np.int32)
     with book.database.snapshot() as connection:
-        none = np.zeros(0, np.int64)
-        task = Task(Rules.of(book.settings), today, False, none, code_table({}))
-        working = load(PlanReader(connection), task, np.array(list(told), np.int64))
+        reader = PlanReader(connection)
+        working = load(reader, prepare(reader, book.settings, book.today()), np.array(list(told), np.int64))
     for at_, contact in enumerate(working.people.id.tolist()):
         reasons = windows.reasons(working.people, np.full(len(days), at_), days)
         spans = told[contact].windows
@@ -228,7 +225,7 @@ def test_planned_mail_lies_outside_and_window_skips_inside_their_window(told: di
 
 def test_every_type_is_told_and_why_it_is_not_considered(told: dict[int, Explanation]) -> None:
     for explanation in told.values():
-        assert {email.email_type for email in explanation.emails} == TYPES
+        assert {email.email_type for email in explanation.emails} >= TYPES
         if not explanation.eligible:
             assert explanation.why_not
             assert {e.status for e in explanation.emails} <= {NOT_CONSIDERED, "skipped", "sent", "scheduled"}
@@ -330,8 +327,8 @@ def test_a_change_since_the_last_plan_is_told(small: Workspace) -> None:
     (found,) = explain(small, "a@example.com")
     assert "have changed since the last plan" in found.notes[0]
     told = [email.next_run or email.words for email in found.emails if email.email_type == "birthday"]
-    assert "the next plan removes it" in told
-    assert any("year round exclusion" in words for words in told)
+    assert "the next plan removes it: 2026-06-18 is no longer a date that calls for one" in told
+    assert any("NY allows no mail the whole year" in words for words in told)
 
 
 def test_what_was_sent_is_not_considered_again(small: Workspace) -> None:

@@ -4,35 +4,33 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from datetime import date
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from carillon.days import date_of
 from tests.plan.bridge import planned_by_carillon, rows_of
-from tests.plan.reference import splitmix64
+from tests.plan.reference import default_rules, splitmix64
+from tests.plan.reference_campaigns import COLD, Campaigns, CampaignType, Instance, Target
+from tests.plan.reference_facts import Contact, Sent
 from tests.plan.worlds import World, after, next_nights, worlds
+from tests.plan.worlds_campaigns import CampaignStory, campaign_stories, campaign_worlds, morning
 
 SLOW_TO_DRAW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
 
 def comparable(world: World) -> World:
-    """With the hash codes Carillon makes for follow-ups, and no seed twice (see `seeds` in the decisions)."""
-    codes = {kind: splitmix64(1000 + kind if kind >= 16 else kind) for kind in range(32)}
+    """With no seed twice (see `seeds` in the decisions), only campaigns of its own, and tiers throughout."""
     seeds: set[int] = set()
     contacts = []
     for contact in world.contacts:
         seed = contact.seed if contact.seed not in seeds else splitmix64(contact.seed ^ (contact.id << 20))
         seeds.add(seed)
         contacts.append(replace(contact, seed=seed))
-    return replace(
-        world,
-        contacts=contacts,
-        extra=[
-            replace(one, code=splitmix64(codes[one.kind] ^ 7) if one.followup else codes[one.kind])
-            for one in world.extra
-        ],
-    )
+    stored = [replace(row, tier=row.tier or COLD) if row.followup else row for row in world.stored]
+    return replace(world, contacts=contacts, stored=stored, extra=[])
 
 
 def assert_same(world: World, batches: random.Random) -> None:
@@ -62,3 +60,40 @@ def test_night_after_night_it_stays_the_references(story, batches: random.Random
         assert_same(world, batches)
         world = after(world, world.plan().rows, night)
     assert_same(comparable(world), batches)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=SLOW_TO_DRAW)
+@given(campaign_worlds(), st.randoms(use_true_random=False))
+def test_with_campaigns_and_follow_ups_too(world: World, batches: random.Random) -> None:
+    assert_same(comparable(world), batches)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=SLOW_TO_DRAW)
+@given(campaign_stories(), st.randoms(use_true_random=False))
+def test_campaigns_night_after_night(story: CampaignStory, batches: random.Random) -> None:
+    world = story.world
+    for night in story.nights:
+        world = comparable(world)
+        assert_same(world, batches)
+        world = morning(world, world.plan().rows, night)
+    assert_same(comparable(world), batches)
+
+
+WELCOME = Instance(1, "blast", "Welcome", date(2026, 2, 20), active_start=date(2026, 3, 5))
+
+
+@pytest.mark.parametrize(
+    ("sent", "targets"),
+    [
+        ([], [Target(1, 1, "2026-03-05", date(2026, 3, 10))]),
+        ([Sent(1, 17, date(2026, 2, 1), date(2026, 2, 1), "cancelled", followup=True)], []),
+    ],
+    ids=["targeted late by name as well", "only a follow-up of it was there"],
+)
+def test_a_campaign_for_everyone(sent: list[Sent], targets: list[Target]) -> None:
+    """What random worlds seldom meet."""
+    contact = Contact(1, "a@example.com", 7, zip_code="75201", created=date(2026, 1, 1))
+    campaigns = Campaigns([CampaignType("blast", target_all_contacts=True)], [WELCOME], targets)
+    rules = replace(default_rules(), followups=True)
+    world = World([contact], [], sent, [], rules, date(2026, 3, 10), campaigns)
+    assert_same(world, random.Random(1))

@@ -1080,18 +1080,25 @@ def sent_rows(world: World) -> list[Sent]:
     return [row for row in world.sent if row.status in COUNTS_AS_SENT]
 
 
-def deadline(world: World, row: Row) -> date:
-    for one in world.extra:
-        if (one.contact_id, *one.key) == (row.contact_id, *row.key):
+class Made:
+    """What campaigns and follow-ups say of their rows."""
+
+    def __init__(self, world: World) -> None:
+        self.rules = world.rules
+        self.by_key = {(one.contact_id, *one.key): one for one in world.candidates()}
+
+    def of(self, row: Row) -> Extra | None:
+        return self.by_key.get((row.contact_id, *row.key))
+
+    def deadline(self, row: Row) -> date:
+        one = self.of(row)
+        if one is not None:
             return one.deadline
-    return row.event - DAY if row.event > row.ideal else row.ideal + world.rules.max_shift_days * DAY
+        return row.event - DAY if row.event > row.ideal else row.ideal + self.rules.max_shift_days * DAY
 
-
-def ignores_windows(world: World, row: Row) -> bool:
-    return any(
-        (one.contact_id, *one.key) == (row.contact_id, *row.key) and not one.respects_windows
-        for one in world.extra
-    )
+    def ignores_windows(self, row: Row) -> bool:
+        one = self.of(row)
+        return one is not None and not one.respects_windows
 
 
 def blackout(world: World, day: date) -> bool:
@@ -1120,7 +1127,7 @@ def too_many(world: World, rows: list[Row], row: Row, day: date) -> bool:
 
 def check(world: World, result: Result) -> None:
     """What must hold of every plan."""
-    rules, today = world.rules, world.today
+    rules, today, made = world.rules, world.today, Made(world)
     keys = [(row.contact_id, *row.key) for row in result.rows]
     assert len(keys) == len(set(keys))
     planned = [row for row in result.rows if row.reason is None]
@@ -1128,10 +1135,10 @@ def check(world: World, result: Result) -> None:
     for row in planned:
         assert (row.contact_id, *row.key) not in gone
         assert row.send >= today
-        if not ignores_windows(world, row):
+        if not made.ignores_windows(row):
             assert world.excluded(row.contact_id, row.send) is None
         if not row.pinned:
-            assert row.send <= deadline(world, row)
+            assert row.send <= made.deadline(row)
             assert not blackout(world, row.send)
             assert not too_many(world, planned, row, row.send)
 
@@ -1140,11 +1147,12 @@ def check(world: World, result: Result) -> None:
             continue
         if row.reason in ("frequency_limit", "campaign_conflict"):
             assert too_many(world, planned, row, row.send)
-        elif row.reason not in (None, "missed"):
+        elif row.reason not in (None, "missed", "campaign_inactive"):
             assert world.excluded(row.contact_id, row.send) == row.reason
 
     for row in world.stored:
-        if row.reason is not None and row.send < today and row.event <= today:
+        waits = row.reason == "campaign_inactive" and made.of(row) is not None
+        if row.reason is not None and row.send < today and row.event <= today and not waits:
             assert row in result.rows
 
     counts = Counter(row.send for row in planned)
@@ -1155,11 +1163,11 @@ def check(world: World, result: Result) -> None:
         if row.send not in over or row.pinned:
             continue
         day = row.send + DAY
-        while day <= deadline(world, row):
+        while day <= made.deadline(row):
             assert (
                 counts[day] >= result.cap
                 or blackout(world, day)
-                or (not ignores_windows(world, row) and world.excluded(row.contact_id, day) is not None)
+                or (not made.ignores_windows(row) and world.excluded(row.contact_id, day) is not None)
                 or too_many(world, planned, row, day)
             )
             day += DAY

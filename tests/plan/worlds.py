@@ -3,7 +3,8 @@
 A `World` is everything one run of the planner reads. `worlds()` draws one whose contacts share few dates
 and whose caps, limits and windows are small, so that the rules really meet each other; its stored rows come
 from an earlier night of the reference, with a few rows nobody would have written and a few pinned ones.
-A `Night` is what happens between two runs; `after` applies it. What does not belong here: any rule.
+A `Night` is what happens between two runs; `after` applies it. Worlds with campaigns and follow-ups of their
+own are drawn by `worlds_campaigns`. What does not belong here: any rule.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from tests.plan.reference import (
     splitmix64,
     without_bad_dates,
 )
+from tests.plan.reference_campaigns import Campaigns, candidates
 
 STATE_OF_ZIP = {
     "90001": "CA",
@@ -84,12 +86,24 @@ class World:
     extra: list[Extra]
     rules: Rules
     today: date
+    campaigns: Campaigns = field(default_factory=Campaigns)
 
     def plan(self) -> Result:
         """What the reference makes of it."""
         return plan(
-            self.contacts, self.stored, self.sent, self.extra, self.rules, self.today, state_of=state_of
+            self.contacts,
+            self.stored,
+            self.sent,
+            self.extra,
+            self.rules,
+            self.today,
+            state_of=state_of,
+            campaigns=self.campaigns,
         )
+
+    def candidates(self) -> list[Extra]:
+        """The campaign emails and follow-ups there could be, eligible or not."""
+        return self.extra + candidates(self.contacts, self.sent, self.campaigns, self.rules, self.today)
 
     def excluded(self, contact_id: int, day: date) -> str | None:
         """Why the contact may not be written to on `day`."""
@@ -127,7 +141,8 @@ def after(world: World, rows: list[Row], night: Night) -> World:
     for row in rows:
         if night.statuses and row.reason is None and world.today <= row.send < until:
             status = night.statuses[turn % len(night.statuses)]
-            sent.append(Sent(row.contact_id, row.kind, row.event, row.send, status, row.followup))
+            gone = Sent(row.contact_id, row.kind, row.event, row.send, status, row.followup, row.priority)
+            sent.append(gone)
             turn += 1
         else:
             stored.append(row)
@@ -148,6 +163,7 @@ def after(world: World, rows: list[Row], night: Night) -> World:
         world.extra if night.extra is None else night.extra,
         world.rules if night.rules is None else night.rules,
         today,
+        world.campaigns,
     )
 
 

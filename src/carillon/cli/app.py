@@ -16,8 +16,13 @@ from typer.main import get_command
 
 from carillon import __version__
 from carillon.cli import (
+    account,
+    account_views,
     backup,
+    campaign,
+    campaign_types,
     config,
+    config_change,
     demo,
     explain,
     exports,
@@ -26,13 +31,20 @@ from carillon.cli import (
     imports,
     init,
     issues,
+    pauses,
     plan,
+    previews,
+    send,
+    suppress,
+    targets,
+    template,
+    web,
 )
 from carillon.cli.output import Screen, screen
 from carillon.cli.session import Session
 from carillon.errors import CarillonError
 
-START, PLAN, CARE = "Begin", "Plan", "Look after"
+START, PLAN, SEND, CARE = "Begin", "Plan", "Send", "Look after"
 GLOBAL_WITH_VALUE, GLOBAL_FLAGS = ("-w", "--workspace", "--now"), ("--debug",)
 INTERRUPTED = 130
 """What shells expect of a command stopped by Ctrl-C."""
@@ -104,21 +116,74 @@ def _add(group: typer.Typer, command: Callable[..., None], name: str, panel: str
 _imports, _exports, _config = (
     _group("Bring contacts in."),
     _group("Write contacts or the plan to a file."),
-    _group("Look at the settings."),
+    _group("Look at the settings, go back to earlier ones, or take over an older scheduler's."),
+)
+_campaigns = _group("Make campaigns, say who they go to, and look at them.")
+_accounts = _group("Make accounts to send from, try them out, and look at them.")
+_templates = _group("Make templates, look at them, and put versions in force.")
+_pauses, _resumes = (
+    _group("Hold something up; without a name, all mail of the workspace."),
+    _group("Let go on what was held up; without a name, all mail of the workspace."),
 )
 _add(_imports, imports.contacts, "contacts")
 _add(_exports, exports.contacts, "contacts")
 _add(_exports, exports.plan, "plan")
+_add(_campaigns, campaign_types.types, "types")
+_add(_campaigns, campaign_types.type_, "type")
+_add(_campaigns, campaign.create, "create")
+_add(_campaigns, campaign.change, "set")
+_add(_campaigns, targets.target, "target")
+_add(_campaigns, campaign.instances, "list")
+_add(_campaigns, campaign.show, "show")
+_add(_campaigns, campaign.pause, "pause")
+_add(_campaigns, campaign.resume, "resume")
+_add(_campaigns, campaign.archive, "archive")
+_add(_campaigns, campaign_types.log, "log")
+_add(_accounts, account.add, "add")
+_add(_accounts, account.trial, "test")
+_add(_accounts, account.change, "set")
+_add(_accounts, account_views.accounts, "list")
+_add(_accounts, account_views.show, "show")
+_add(_accounts, account.pause, "pause")
+_add(_accounts, account.resume, "resume")
+_add(_accounts, account.remove, "remove")
+_add(_templates, template.templates, "list")
+_add(_templates, template.show, "show")
+_add(_templates, template.new, "new")
+_add(_templates, template.edit, "edit")
+_add(_templates, template.activate, "activate")
+_add(_templates, previews.preview, "preview")
+_add(_templates, previews.send_test, "send-test")
+_add(_pauses, campaign.pause, "campaign")
+_add(_pauses, account.pause, "account")
+_add(_resumes, campaign.resume, "campaign")
+_add(_resumes, account.resume, "account")
+_pauses.info.no_args_is_help = _resumes.info.no_args_is_help = False
+_pauses.callback(invoke_without_command=True)(pauses.pause)
+_resumes.callback(invoke_without_command=True)(pauses.resume)
 _add(_config, config.show, "show")
 _add(_config, config.check, "check")
+_add(_config, config.history, "history")
+_add(_config, config_change.rollback, "rollback")
+_add(_config, config_change.import_, "import")
 
 _add(app, init.init, "init", START)
 _add(app, demo.demo, "demo", START)
 app.add_typer(_imports, name="import", rich_help_panel=START)
+app.add_typer(_campaigns, name="campaign", rich_help_panel=PLAN)
 _add(app, plan.plan, "plan", PLAN)
 _add(app, forecast.forecast, "forecast", PLAN)
 _add(app, explain.explain, "explain", PLAN)
 app.add_typer(_exports, name="export", rich_help_panel=PLAN)
+app.add_typer(_accounts, name="account", rich_help_panel=SEND)
+app.add_typer(_templates, name="template", rich_help_panel=SEND)
+_add(app, suppress.suppress, "suppress", SEND)
+_add(app, web.web, "web", SEND)
+_add(app, send.release, "release", SEND)
+_add(app, send.send, "send", SEND)
+_add(app, send.doubts, "doubts", SEND)
+app.add_typer(_pauses, name="pause", rich_help_panel=CARE)
+app.add_typer(_resumes, name="resume", rich_help_panel=CARE)
 _add(app, issues.issues, "issues", CARE)
 _add(app, health.health, "health", CARE)
 _add(app, backup.backup, "backup", CARE)

@@ -1,42 +1,52 @@
-"""`carillon config`: look at the settings."""
+"""`carillon config show|check|history`: look at the settings, now and before."""
 
 from __future__ import annotations
 
 import os
-import re
+from datetime import datetime
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.markup import escape
 from rich.text import Text
 
-from carillon.cli.output import Screen, number
+from carillon.cli.output import Screen, count, number
 from carillon.cli.session import Session, session
-from carillon.errors import WorkspaceError
+from carillon.errors import UsageError, WorkspaceError
 
 if TYPE_CHECKING:
     from carillon.settings import Settings
-
-SECRET = "database.url"
+    from carillon.settings_values import Changed
+    from carillon.store.versions import Version
+    from carillon.workspace import Workspace
 
 
 def show(
     context: typer.Context,
+    version: int = typer.Option(
+        None, "--version", metavar="N", help="Show this version of them (`carillon config history`)."
+    ),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON document."),
 ) -> None:
     """Show every setting with its value and where that comes from."""
     here = session(context)
-    settings = _settings(here)
-    values = {path: (_value(settings, path), settings.origin(path)) for path in settings.paths()}
+    if version is None:
+        rows = _now(_settings(here))
+    else:
+        with here.workspace() as workspace:
+            rows = _then(find_version(workspace, version))
     if as_json:
         here.screen.json(
             {
-                path: {"value": value, "origin": origin.kind, "where": origin.where}
-                for path, (value, origin) in values.items()
+                path: {"value": value, "origin": kind, "where": where}
+                for path, (value, kind, where) in rows.items()
             }
         )
         return
-    _table(here.screen, {path: (_words(value), o.where or "default") for path, (value, o) in values.items()})
+    from carillon.settings_values import words
+
+    _table(here.screen, {path: (words(value), where or kind) for path, (value, kind, where) in rows.items()})
 
 
 def check(context: typer.Context) -> None:
@@ -50,6 +60,114 @@ def check(context: typer.Context) -> None:
     )
 
 
+def history(
+    context: typer.Context,
+    as_json: bool = typer.Option(False, "--json", help="Print one JSON document."),
+) -> None:
+    """List the versions of the settings, the newest first, and what each changed.
+
+    Every command that writes notes a version if the settings differ from the last one; so does this one.
+    """
+    here = session(context)
+    with here.workspace() as workspace:
+        noted(workspace)
+        zone = workspace.settings.workspace.zone
+        from carillon.settings_values import changes
+        from carillon.store import versions
+
+        with workspace.database.snapshot() as connection:
+            found = versions.every(connection)
+    before = [None, *found[:-1]]
+    rows = [
+        (one, [] if old is None else changes(old.values, one.values))
+        for old, one in zip(before, found, strict=True)
+    ]
+    rows.reverse()
+    if as_json:
+        here.screen.json([_document(one, changed) for one, changed in rows])
+        return
+    for one, changed in rows:
+        _tell(here.screen, one, changed, zone)
+    here.screen.say("\n[bold]carillon config rollback N[/] goes back to one of them.")
+
+
+def noted(workspace: Workspace, how: str = "carillon.yaml edited") -> None:
+    """Make sure that the settings are a version; `how`: how they came to be what they are."""
+    from carillon.settings_values import values_of
+    from carillon.store import versions
+
+    with workspace.database.snapshot() as connection:
+        newest = versions.newest(connection)
+    if newest is None or newest.values != values_of(workspace.settings):
+        workspace.database.write(lambda connection: workspace.note_version(connection, how))
+
+
+def find_version(workspace: Workspace, wanted: int) -> Version:
+    """The version of this number."""
+    from carillon.store import versions
+
+    with workspace.database.snapshot() as connection:
+        found = versions.every(connection)
+    for one in found:
+        if one.number == wanted:
+            return one
+    known = f"there are {found[0].number} to {found[-1].number}" if found else "there is none yet"
+    raise UsageError(f"there is no version {wanted} of the settings; {known} (`carillon config history`).")
+
+
+def show_changes(screen: Screen, changed: list[Changed]) -> None:
+    """Each key with its old and its new value; of maps and lists only what differs."""
+    rows = _in_words(changed)
+    keys, olds = (max(len(row[at]) for row in rows) for at in (0, 1))
+    for key, old, new in rows:
+        line = Text(f"  {key:<{keys}}  ")
+        line.append(f"{old:<{olds}}", "red").append(f" {screen.glyphs.arrow} ", "dim").append(new, "green")
+        screen.show(line)
+
+
+def _in_words(changed: list[Changed]) -> list[tuple[str, str, str]]:
+    from carillon.settings_values import words
+
+    rows = []
+    for one in changed:
+        if isinstance(one.old, dict) and isinstance(one.new, dict):
+            for name in sorted({*one.old, *one.new}):
+                old, new = ({name: side[name]} if name in side else None for side in (one.old, one.new))
+                if old != new:
+                    sides = [words(side).removeprefix(f"{name}: ") if side else "none" for side in (old, new)]
+                    rows.append((f"{one.key}.{name}", *sides))
+        else:
+            rows.append((one.key, words(one.old), words(one.new)))
+    return [(key, old, new) for key, old, new in rows]
+
+
+def _tell(screen: Screen, one: Version, changed: list[Changed], zone: ZoneInfo) -> None:
+    state = "[green]in force[/] since" if one.valid_to is None else "from"
+    until = "" if one.valid_to is None else f" to {_moment(one.valid_to, zone)}"
+    screen.say(
+        f"[bold]{one.number}[/]  {state} {_moment(one.valid_from, zone)}{until}  {escape(one.created_by)}"
+    )
+    if changed:
+        show_changes(screen, changed)
+    else:
+        screen.say(f"  [dim]{count(len(one.values), 'setting')}[/]")
+
+
+def _moment(value: datetime | None, zone: ZoneInfo) -> str:
+    return "?" if value is None else f"{value.astimezone(zone):%Y-%m-%d %H:%M}"
+
+
+def _document(one: Version, changed: list[Changed]) -> dict[str, object]:
+    return {
+        "version": one.number,
+        "valid_from": one.valid_from and one.valid_from.isoformat(),
+        "valid_to": one.valid_to and one.valid_to.isoformat(),
+        "created_by": one.created_by,
+        "environment": one.environment,
+        "changes": [{"key": change.key, "old": change.old, "new": change.new} for change in changed],
+    }
+
+
 def _settings(here: Session) -> Settings:
     from carillon.settings import load_settings
 
@@ -61,56 +179,32 @@ def _settings(here: Session) -> Settings:
     return load_settings(here.folder, os.environ)
 
 
-def _value(settings: Settings, path: str) -> object:
-    """The value at a path, plain; of the database's URL never the password."""
-    found: object = settings
-    for part in path.split("."):
-        found = getattr(found, part)
-    section, key = path.rsplit(".", 1)
-    owner: object = settings
-    for part in section.split("."):
-        owner = getattr(owner, part)
-    if path == SECRET:
-        return without_password(str(found))
-    dumped = owner.model_dump(mode="json", include={key})  # type: ignore[attr-defined]
-    return dumped[key]
+Rows = dict[str, tuple[object, str, str | None]]
+"""By key: value, kind of its origin, place of that."""
 
 
-def without_password(url: str) -> str:
-    """A database URL that may be shown."""
-    return re.sub(r"(password=)[^&]*", r"\1***", re.sub(r"(://[^:@/]*):.*@", r"\1:***@", url))
+def _now(settings: Settings) -> Rows:
+    from carillon.settings_values import values_of
+
+    origins = {path: settings.origin(path) for path in settings.paths()}
+    return {path: (v, origins[path].kind, origins[path].where) for path, v in values_of(settings).items()}
 
 
-def _words(value: object) -> str:
-    if value is None:
-        return "none"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, dict):
-        if set(value) == {"month", "day"}:
-            return f"{value['month']:02d}-{value['day']:02d}"
-        return ", ".join(f"{key}: {_inner(below)}" for key, below in value.items()) or "{}"
-    if isinstance(value, list):
-        return ", ".join(_words(one) for one in value) or "[]"
-    return re.sub(r"^(\d\d:\d\d):00$", r"\1", str(value))
-
-
-def _inner(value: object) -> str:
-    if not isinstance(value, dict):
-        return _words(value)
-    before, after = value["window_before_days"], value["window_after_days"]
-    own = value["pre_window_extension_days"]
-    month = " from the month's first" if value["use_month_start"] else ""
-    extra = "" if own is None else f" (+{own})"
-    return f"-{before}{extra}..+{after}{month}"
+def _then(version: Version) -> Rows:
+    given = version.environment
+    return {
+        path: (value, "environment" if path in given else "version", given.get(path, f"v{version.number}"))
+        for path, value in version.values.items()
+    }
 
 
 def _table(screen: Screen, values: dict[str, tuple[str, str]]) -> None:
     section, rows = "", []
     for path, (value, where) in values.items():
         head, _, key = path.partition(".")
-        if head != section:
+        if head != section and key:
             section = head
             rows.append((Text(head, "bold"), Text(""), Text("")))
-        rows.append((Text(f"  {key}"), Text(value), Text(where, "dim" if where == "default" else "cyan")))
+        name = Text(f"  {key}") if key else Text(head, "bold")
+        rows.append((name, Text(value), Text(where, "dim" if where == "default" else "cyan")))
     screen.table(["setting", "value", "from"], rows, whole="setting from")

@@ -8,18 +8,17 @@ from pathlib import Path
 
 import typer
 from rich.markup import escape
-from rich.rule import Rule
 
-from carillon.cli import explain, forecast, init, plan
-from carillon.cli.output import Screen, count, number
+from carillon.cli import demo_mail, explain, forecast, init, plan
+from carillon.cli.output import count, number, title
 from carillon.cli.session import Session, session
 from carillon.errors import WorkspaceError
 
 MARKER = ".carillon-demo"
 """Tells a demo's folder from any other: only such a one is made anew."""
 LIST = "contacts.csv"
-OWN = ("carillon.yaml", "carillon.db", "carillon.db-wal", "carillon.db-shm", LIST)
-OWN_FOLDERS = ("backups", "imports")
+OWN = ("carillon.yaml", "carillon.db", "carillon.db-wal", "carillon.db-shm", "carillon.links.key", LIST)
+OWN_FOLDERS = ("backups", "imports", "mail", "sent")
 YEAR = 365
 
 
@@ -31,17 +30,18 @@ def demo(
 ) -> None:
     """Make a workspace to try things on, and show it.
 
-    It gets 3,000 made-up contacts, mostly good and a little messy, and a plan of their year. The folder
-    must be new, empty, or an earlier demo's, which is made anew.
+    It gets 3,000 made-up contacts, mostly good and a little messy, a plan of their year, and a Maildir into
+    which today's share is sent. The folder must be new, empty, or an earlier demo's, which is made anew.
     """
     here = session(context)
     _clear(folder)
     there = Session(folder, here.now, here.screen)
     screen = here.screen
-    _title(screen, f"1. A workspace in {folder}")
+    title(screen, f"1. A workspace in {folder}")
     init.make(there, folder, None)
     (folder / MARKER).write_text("Made by `carillon demo`, which may make it anew.\n", encoding="utf-8")
     _show(there, folder)
+    demo_mail.show(there, folder)
     _where_to_look(there)
 
 
@@ -55,7 +55,7 @@ def _show(there: Session, folder: Path) -> None:
 
         today = workspace.today()
         rows = write_sample(folder / LIST, today)
-        _title(screen, f"2. {count(rows, 'made-up contact')} from {folder / LIST}")
+        title(screen, f"2. {count(rows, 'made-up contact')} from {folder / LIST}")
         with screen.progress("Reading the file") as tell:
             taken = import_contacts(
                 workspace,
@@ -69,12 +69,12 @@ def _show(there: Session, folder: Path) -> None:
         )
         if taken.report is not None:
             screen.say(f"Every one stands in {escape(str(taken.report))}")
-        _title(screen, "3. The plan")
+        title(screen, "3. The plan")
         report = plan.run_planner(workspace, screen)
         plan.show_summary(screen, workspace, report)
-        _title(screen, "4. Emails a day over the next year, against the daily cap")
+        title(screen, "4. Emails a day over the next year, against the daily cap")
         forecast.year(screen, inquire.forecast(workspace, today, today + timedelta(days=YEAR - 1), By.DAY))
-        _title(screen, "5. One contact's year, explained")
+        title(screen, "5. One contact's year, explained")
         explain.show(screen, inquire.explain(workspace, SHOWN)[0])
 
 
@@ -97,19 +97,11 @@ def _clear(folder: Path) -> None:
         shutil.rmtree(folder / name, ignore_errors=True)
 
 
-def _title(screen: Screen, text: str) -> None:
-    screen.say()
-    if screen.out.is_terminal:
-        screen.out.print(Rule(escape(text), align="left", style="dim", characters=screen.glyphs.line))
-    else:
-        screen.say(escape(text))
-
-
 def _where_to_look(there: Session) -> None:
     from carillon.files.sample import SHARED
 
     screen = there.screen
-    _title(screen, "Where to look next")
+    title(screen, "Where to look next")
     name = f"carillon -w {there.folder}"
     rows = [
         (f"{name} forecast", "the next 60 days, against the daily cap"),

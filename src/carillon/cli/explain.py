@@ -34,8 +34,9 @@ def explain(
 ) -> None:
     """Tell what a contact gets and when, and why.
 
-    Every email of the next year and of the last 90 days: planned or sent, moved from which day, skipped by
-    which window, or not considered. The answer comes from the same code that plans.
+    Every email of the next year and of the last 90 days, campaigns and follow-ups too: planned or sent, moved
+    from which day, skipped by which window or other email, or not considered. The answer comes from the same
+    code that plans.
     """
     here = session(context)
     with here.workspace() as workspace:
@@ -106,10 +107,21 @@ def _emails(screen: Screen, emails: list[Email]) -> None:
         words = Text(email.words)
         verdict = re.match(r"[a-z ]*?(?= on its|[:;,(]|$)", email.words)
         words.stylize(STYLES.get(email.status, "yellow"), 0, verdict.end() if verdict else 0)
+        if about := _about(email):
+            words.append(f"\n{screen.glyphs.corner} {about}", "dim")
         if email.next_run:
             words.append(f"\n{screen.glyphs.corner} {email.next_run}", "yellow")
         rows.append((Text(day(email.day) if email.day else ""), Text(plain_word(email.email_type)), words))
     _rows(screen, rows)
+
+
+def _about(email: Email) -> str:
+    """The campaign an email belongs to, unless its words say it, and the template it takes."""
+    if email.campaign is None:
+        return ""
+    told = f'"{email.campaign}"' in email.words
+    parts = [] if told else [f'campaign "{email.campaign}"']
+    return ", ".join([*parts, *([f"template {email.template}"] if email.template else [])])
 
 
 def _rows(screen: Screen, rows: list[tuple[Text, Text, Text]]) -> None:

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import typer
+from rich.markup import escape
 
 from carillon.cli.charts import Bar, lying, standing
 from carillon.cli.output import Screen, count, day, listed, number, plain_word
@@ -17,9 +18,11 @@ if TYPE_CHECKING:
     from carillon.plan.forecast import Forecast, Period
 
 YEAR = 365
-RANGES = {"day": 59, "week": YEAR - 1, "month": YEAR - 1, "type": YEAR - 1}
-"""Days after the first one that are shown unless --to says otherwise."""
-MAX_LISTED = 10
+DAYS = 60
+"""How many days are shown by day unless --to says otherwise; all else is shown for a year."""
+OTHER = {By.CAMPAIGN: "other mail", By.STATE: "state not known"}
+"""What mail without a name of the kind asked for is called."""
+MAX_LISTED, MAX_NAMED = 10, 8
 
 
 def forecast(
@@ -33,8 +36,9 @@ def forecast(
 ) -> None:
     """Show how much mail goes when, against the cap.
 
-    Names the days that stay above it: what cannot fit. Counts what is planned and what was sent; days are
-    dates of the workspace's time zone.
+    Names the days that stay above it and what goes on them: what cannot fit. Counts what is planned and what
+    was sent; a campaign's follow-ups count as its own. Days are dates of the workspace's time zone. By state
+    every planned email is looked at, which takes some seconds a million.
     """
     begin, end = day_option(first, "--from"), day_option(last, "--to")
     here = session(context)
@@ -42,10 +46,11 @@ def forecast(
         from carillon.plan.inquire import forecast as ask
 
         begin = begin or workspace.today()
-        end = end or begin + timedelta(days=RANGES[by])
+        end = end or begin + timedelta(days=(DAYS if by is By.DAY else YEAR) - 1)
         if end < begin:
             raise UsageError(f"--to {end} is before the first day, {begin}.")
-        found = ask(workspace, begin, end, by)
+        with here.screen.progress("Counting"):
+            found = ask(workspace, begin, end, by)
     if as_json:
         here.screen.json(found.as_json())
     else:
@@ -57,33 +62,37 @@ def show(screen: Screen, found: Forecast) -> None:
     if found.planned_for is None:
         screen.say("No plan yet: [bold]carillon plan[/] makes one.")
         return
-    screen.say(
-        f"[bold]{count(found.total, 'email')}[/] from {day(found.first)} to {day(found.last)}, "
-        f"at most [bold]{number(found.cap)}[/] a day [dim](the daily cap)[/]"
-    )
+    most = "without a daily cap"
+    if _cap(found) is not None:
+        most = f"at most [bold]{number(found.cap)}[/] a day [dim](the daily cap)[/]"
+    screen.say(f"[bold]{count(found.total, 'email')}[/] from {day(found.first)} to {day(found.last)}, {most}")
     if found.total:
         screen.say()
         for line in lying(_bars(found), float(found.overage), screen.width, screen.glyphs):
             screen.show(line)
         _legend(screen, found)
-    tell_above(screen, found.above, found.cap)
+    holds = {when: {_name(name, found): n for name, n in of.items()} for when, of in found.above_by.items()}
+    tell_above(screen, found.above, found.cap, holds)
 
 
 def _legend(screen: Screen, found: Forecast) -> None:
     if found.by == By.TYPE:
         return
+    screen.say()
+    screen.indented(f"[dim]By type:[/] {listed(found.by_type, screen.glyphs.dot)}")
     cap = {
         By.DAY: "the daily cap",
         By.WEEK: "the daily cap times the days of the week",
         By.MONTH: "the daily cap times the days of the month",
-    }[found.by]
-    screen.say()
-    screen.indented(f"[dim]By type:[/] {listed(found.by_type, screen.glyphs.dot)}")
-    screen.say(f"  [dim]{screen.glyphs.cap} marks {cap}.[/]")
+    }.get(found.by)
+    if cap and _cap(found) is not None:
+        screen.say(f"  [dim]{screen.glyphs.cap} marks {cap}.[/]")
 
 
-def tell_above(screen: Screen, above: dict[date, int], cap: int) -> None:
-    """The days that stay above what the cap tolerates, and why that can be."""
+def tell_above(
+    screen: Screen, above: dict[date, int], cap: int, holds: dict[date, dict[str, int]] | None = None
+) -> None:
+    """The days that stay above what the cap tolerates, and why that can be. `holds`: what goes on them."""
     if not above:
         return
     screen.say()
@@ -96,24 +105,44 @@ def tell_above(screen: Screen, above: dict[date, int], cap: int) -> None:
         screen.say(
             f"  {day(when)}  {number(n)} [dim]({number(n - cap)} more than the cap of {number(cap)})[/]"
         )
+        if holds is not None:
+            shown = sorted(holds[when].items(), key=lambda item: (-item[1], item[0]))
+            parts = [f"{escape(name)} {number(m)}" for name, m in shown[:MAX_NAMED]]
+            more = [f"{len(shown) - MAX_NAMED} more"] if len(shown) > MAX_NAMED else []
+            screen.indented(f"  [dim]{f' {screen.glyphs.dot} '.join(parts + more)}[/]")
     if len(above) > MAX_LISTED:
         screen.say(f"  [dim]and {number(len(above) - MAX_LISTED)} more[/]")
 
 
+def _cap(found: Forecast) -> int | None:
+    """The daily cap; with load balancing off there is none."""
+    from carillon.limits import NO_CAP
+
+    return None if found.cap >= NO_CAP else found.cap
+
+
 def _bars(found: Forecast) -> list[Bar]:
     """One bar a period; in a forecast by day also for the days without mail, long gaps as one line."""
-    if found.by == By.TYPE:
+    if found.by in (By.TYPE, *OTHER):
         ranked = sorted(found.periods, key=lambda period: -period.n)
-        return [Bar(plain_word(period.name), period.n) for period in ranked]
+        return [Bar(_name(period.name, found), period.n) for period in ranked]
     if found.by == By.DAY:
         return _days(found)
     return [_bar_of(period, found) for period in found.periods]
 
 
+def _name(name: str | None, found: Forecast) -> str:
+    """A type, campaign or state as people say it."""
+    if name is None:
+        return OTHER[found.by]
+    return name if found.by in OTHER else plain_word(name)
+
+
 def _bar_of(period: Period, found: Forecast) -> Bar:
-    begin = date.fromisoformat(period.name)
+    begin = date.fromisoformat(period.name or "")
     label = f"week of {begin}" if found.by == By.WEEK else f"{begin:%Y-%m %b}"
-    return Bar(label, period.n, found.cap * period.days, f"busiest day {number(period.busiest)}")
+    cap = _cap(found)
+    return Bar(label, period.n, cap and cap * period.days, f"busiest day {number(period.busiest)}")
 
 
 def _days(found: Forecast) -> list[Bar]:
@@ -128,7 +157,7 @@ def _days(found: Forecast) -> list[Bar]:
             bars.append(Bar(f"({gap} days)", 0))
             at += timedelta(days=gap)
             continue
-        bars.append(Bar(day(at), n, found.cap))
+        bars.append(Bar(day(at), n, _cap(found)))
         at += timedelta(days=1)
     return bars
 

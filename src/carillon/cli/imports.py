@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -14,6 +15,7 @@ from carillon.cli.session import session
 from carillon.errors import UsageError
 
 if TYPE_CHECKING:
+    from carillon.files.reports import Found
     from carillon.files.run import ImportReport
 
 PROBLEMS_SHOWN = 10
@@ -94,25 +96,33 @@ def show(screen: Screen, report: ImportReport) -> None:
         screen.say(f"  [dim]Columns not taken:[/] {escape(', '.join(ignored))} {hint}")
     for note in report.notes:
         screen.note(escape(note))
-    _problems(screen, report)
+    show_problems(screen, report.problems, report.rejected + report.warnings, report.report)
     if taken and not report.dry_run:
         screen.say("\nNext: [bold]carillon plan[/]")
 
 
-def _problems(screen: Screen, report: ImportReport) -> None:
-    if not report.problems:
+def show_problems(screen: Screen, found: Sequence[Found], total: int, report: Path | None) -> None:
+    """The first of `total` problems, and where all of them stand."""
+    if not found:
         return
     screen.say()
     rows = [
         (number(one.line), kind, one.column or "", _short(one.value or ""), one.reason)
-        for kind, one in report.problems[:PROBLEMS_SHOWN]
+        for kind, one in found[:PROBLEMS_SHOWN]
     ]
     screen.table(["line", "", "column", "value", "what is wrong"], rows, right="line")
-    rest = report.rejected + report.warnings - len(rows)
-    if rest > 0:
-        screen.say(f"  [dim]and {count(rest, 'more', 'more')}[/]")
-    if report.report is not None:
-        screen.say(f"\nEvery problem stands in {escape(str(report.report))}")
+    if total > len(rows):
+        screen.say(f"  [dim]and {count(total - len(rows), 'more', 'more')}[/]")
+    if report is not None:
+        screen.say(f"\nEvery problem stands in {escape(str(report))}")
+
+
+def problem_documents(found: Sequence[Found]) -> list[dict[str, object]]:
+    """Problems as JSON has them."""
+    return [
+        {"kind": kind, "line": one.line, "column": one.column, "value": one.value, "reason": one.reason}
+        for kind, one in found
+    ]
 
 
 def _short(value: str) -> str:
@@ -133,8 +143,5 @@ def _pairs(mapping: list[str]) -> dict[str, str]:
 
 def _document(report: ImportReport) -> dict[str, object]:
     plain = dict(report.__dict__)
-    plain["problems"] = [
-        {"kind": kind, "line": one.line, "column": one.column, "value": one.value, "reason": one.reason}
-        for kind, one in report.problems
-    ]
+    plain["problems"] = problem_documents(report.problems)
     return plain

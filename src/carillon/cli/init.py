@@ -11,9 +11,11 @@ import typer
 from rich.markup import escape
 
 from carillon.cli.backup import back_up
+from carillon.cli.config import noted
 from carillon.cli.output import Screen
 from carillon.cli.session import Session, session
-from carillon.errors import WorkspaceError
+from carillon.cli.template import ensure_defaults
+from carillon.errors import UsageError, WorkspaceError
 
 if TYPE_CHECKING:
     from carillon.settings import Purpose
@@ -34,6 +36,14 @@ def init(
     purpose: For = typer.Option(
         None, "--for", help="What it is for (default: insurance, with the exclusion rules of the states)."
     ),
+    adopt: Path = typer.Option(
+        None,
+        "--adopt",
+        metavar="FILE",
+        help="Take over the SQLite database of an older scheduler, in place (DIR defaults to its folder).",
+    ),
+    dry_run: bool = typer.Option(False, "--dry-run", help="With --adopt: only show what would be taken."),
+    as_json: bool = typer.Option(False, "--json", help="With --adopt: print one JSON document."),
 ) -> None:
     """Make a workspace, or bring one up to date.
 
@@ -41,6 +51,13 @@ def init(
     the database is brought up to this version of Carillon, after a backup; settings are never touched.
     """
     here = session(context)
+    if adopt is not None:
+        from carillon.cli.adopt import take_over
+
+        take_over(here, folder or adopt.parent, adopt, purpose, dry_run, as_json)
+        return
+    if dry_run or as_json:
+        raise UsageError("--dry-run and --json go with --adopt FILE; without it there is nothing to show.")
     target = folder or here.folder
     is_new = make(here, target, purpose)
     name = f" -w {escape(str(target))}" if target.resolve() != Path.cwd() else ""
@@ -63,18 +80,21 @@ def make(here: Session, folder: Path, purpose: For | None) -> bool:
     wanted = (purpose or For.INSURANCE).value
     is_new = not (folder / "carillon.yaml").exists()
     if is_new:
-        _make_folder(folder)
+        make_folder(folder)
         write_default_settings(folder, cast("Purpose", wanted))
         screen.say(f"Wrote the settings for {wanted}: {escape(str(folder / 'carillon.yaml'))}")
     workspace = at(folder, os.environ, here.clock(folder))
     try:
         _database(workspace, screen)
+        ensure_defaults(workspace)
+        noted(workspace, "carillon init")
     finally:
         workspace.close()
     return is_new
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """The folder of a workspace, made where it is not there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError:

@@ -17,6 +17,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
+from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
@@ -154,6 +155,11 @@ _WORDS = {
     "aep": "AEP",
     "effective_date": "effective-date",
     "effective_date_window": "effective-date window",
+    "followup": "follow-up",
+    "followup_1_cold": "follow-up (cold)",
+    "followup_2_clicked_no_hq": "follow-up (clicked)",
+    "followup_3_hq_no_yes": "follow-up (healthy)",
+    "followup_4_hq_with_yes": "follow-up (conditions)",
     "invalid_zip": "invalid ZIP",
     "missing_zip": "missing ZIP",
     "post_window": "post-window",
@@ -165,6 +171,13 @@ _WORDS = {
 def number(n: int) -> str:
     """With thousands separators."""
     return f"{n:,}"
+
+
+def cap_words(cap: int) -> str:
+    """A daily cap; with load balancing off there is none."""
+    from carillon.limits import NO_CAP
+
+    return "none" if cap >= NO_CAP else number(cap)
 
 
 def count(n: int, one: str, many: str | None = None) -> str:
@@ -213,3 +226,12 @@ def _plain(value: object) -> str:
     if isinstance(value, date):
         return value.isoformat()
     return str(value)
+
+
+def title(screen: Screen, text: str) -> None:
+    """A heading between the parts of a long answer."""
+    screen.say()
+    if screen.out.is_terminal:
+        screen.out.print(Rule(escape(text), align="left", style="dim", characters=screen.glyphs.line))
+    else:
+        screen.say(escape(text))

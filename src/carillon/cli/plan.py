@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
+from rich.markup import escape
 
 from carillon.cli.backup import back_up_if_due
 from carillon.cli.charts import CALM, standing
 from carillon.cli.forecast import tell_above
-from carillon.cli.output import Screen, count, day, listed, number
+from carillon.cli.output import Screen, cap_words, count, day, listed, number
 from carillon.cli.session import day_option, session
+from carillon.errors import UsageError
 
 if TYPE_CHECKING:
     from carillon.plan.report import PlanReport
@@ -29,6 +34,12 @@ def plan(
     ),
     dry_run: bool = typer.Option(False, "--dry-run", help="Write nothing; show what would change."),
     fresh: bool = typer.Option(False, "--fresh", help="Forget the days of the current plan; place all anew."),
+    rules: Path = typer.Option(
+        None,
+        "--with",
+        metavar="FILE",
+        help="With --dry-run: plan with another carillon.yaml in place of the workspace's own.",
+    ),
     verify: bool = typer.Option(
         False, "--verify", help="Read everyone and check that the database is as the last run left it."
     ),
@@ -38,11 +49,19 @@ def plan(
 
     Planned emails keep their day from run to run; only contacts that changed are looked at. Readers see
     the old plan or the new one, never a half. Before the first run of a day the database is backed up.
+    A change of the rules can be tried out on a copy of carillon.yaml first: --dry-run --with FILE.
     """
     day_asked = day_option(today, "--today")
+    if rules is not None and not dry_run:
+        raise UsageError(
+            "--with only shows what other rules would change: add --dry-run. To plan with them, put them "
+            "into the workspace's carillon.yaml."
+        )
     here = session(context)
     screen = here.screen
     with here.workspace() as workspace:
+        if rules is not None:
+            workspace = _with_rules(workspace, screen, rules, as_json)
         if not dry_run:
             back_up_if_due(workspace, screen)
         report = run_planner(workspace, screen, day_asked, dry_run, fresh, verify)
@@ -52,6 +71,24 @@ def plan(
             show_difference(screen, report, float(workspace.settings.load_balancing.overage_threshold))
         else:
             show_summary(screen, workspace, report)
+
+
+def _with_rules(workspace: Workspace, screen: Screen, file: Path, silent: bool) -> Workspace:
+    """The workspace as it would be with another carillon.yaml, on the same database; says what differs."""
+    from carillon.cli.config import show_changes
+    from carillon.settings import load_settings_file
+    from carillon.settings_values import changes, values_of
+
+    own = workspace.settings
+    other = load_settings_file(file, os.environ).model_copy(update={"database": own.database})
+    differing = changes(values_of(own), values_of(other))
+    if differing and not silent:
+        screen.say(f"[bold]{count(len(differing), 'setting')} of {escape(str(file))} would be new:[/]")
+        show_changes(screen, differing)
+        screen.say()
+    elif not differing:
+        screen.note(escape(f"{file} has the same settings as the workspace."))
+    return replace(workspace, settings=other)
 
 
 def run_planner(
@@ -86,11 +123,12 @@ def show_summary(screen: Screen, workspace: Workspace, report: PlanReport) -> No
     screen.say(f"[bold]Planned for {day(report.today)}[/] [dim]in {took:.1f} s[/]")
     screen.say()
     reasons = listed(skips, dot)
+    capped = workspace.settings.features.load_balancing
     share = float(workspace.settings.load_balancing.daily_send_percentage_cap * 100)
     until = day(max(report.per_day, default=report.today))
     facts = [
         ("Contacts", number(report.contacts), f"{number(report.eligible)} of them can be written to"),
-        ("Daily cap", number(report.cap), f"[dim]emails a day: {share:g} % of those[/]"),
+        ("Daily cap", cap_words(report.cap), f"[dim]emails a day: {share:g} % of those[/]" if capped else ""),
         ("Planned", number(report.planned), f"[dim]emails until {until}[/]" if report.planned else ""),
         ("Skipped", number(report.skipped), f"[dim]{reasons}[/]"),
         ("This run", "", changes(report)),
@@ -150,7 +188,7 @@ def show_difference(screen: Screen, report: PlanReport, overage: float) -> None:
         return
     screen.say(
         f"Afterwards [bold]{number(report.planned)}[/] emails are planned and {number(report.skipped)} "
-        f"skipped; the cap is {number(report.cap)} a day."
+        f"skipped; the cap is {cap_words(report.cap)} a day."
     )
     _chart(screen, report, overage)
     _changed_days(screen, report)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
 from carillon.errors import InputError, UsageError
+from carillon.templates import RESERVED as TEMPLATE_NAMES
 
 TARGETS = (
     "email", "first_name", "last_name", "phone_number", "zip_code", "state", "birth_date", "effective_date",
@@ -23,7 +24,7 @@ ATTRIBUTE = "attributes."
 OWN_COLUMNS = ("id", "status", "created_at", "updated_at")
 """What our own export has besides targets. A file with all of them is one, and no import sets them."""
 
-RESERVED = frozenset({*TARGETS, "name", "unsubscribe_url", "view_url"})
+RESERVED = frozenset({*TARGETS, *TEMPLATE_NAMES})
 """Names templates give a meaning of their own. An attribute called so would never be seen in an email."""
 
 # Compared without case, blanks and punctuation, so that one entry serves "E-Mail", "e mail" and "EMAIL".

@@ -1,5 +1,5 @@
-"""Contact lists into the database, contacts and plan out of it. The only file of this room that touches
-the store.
+"""Contact lists into the database, contacts and plan out of it. Beside `target_run` the only file of this
+room that touches the store.
 
     file -> cleaned batches on disk -> one transaction (match, merge, report) -> what became of it
 
@@ -9,11 +9,9 @@ run does the same and rolls back.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from datetime import UTC
 from pathlib import Path
 from typing import Literal
 
@@ -23,8 +21,9 @@ from carillon.errors import WorkspaceError
 from carillon.files.consents import in_utc
 from carillon.files.contacts import ContactBatch, ContactReader, read_contacts
 from carillon.files.dates import DateOrder
+from carillon.files.reports import REJECTED, SHOWN, WARNING, Found, problem_frame, report_place
 from carillon.files.sorting import sorted_frames
-from carillon.files.sources import Problem, problem
+from carillon.files.sources import problem
 from carillon.files.spool import Spool
 from carillon.files.writers import write_table
 from carillon.store import contacts, exports
@@ -32,10 +31,6 @@ from carillon.store.engine import Connection
 from carillon.workspace import Workspace
 
 BATCH_ROWS = 50_000
-SHOWN = 20
-"""Problems a report carries itself."""
-
-REJECTED, WARNING = "rejected", "warning"
 
 CANONICAL_COLUMNS = tuple(
     name for name in exports.SCHEDULE_COLUMNS if name not in ("id", "contact_id", "scheduler_run_id")
@@ -58,7 +53,7 @@ class ImportReport:
     """Rows that were not taken."""
     warnings: int
     """Values that could not be used; their contacts were taken."""
-    problems: list[tuple[str, Problem]]
+    problems: list[Found]
     """The first of them: ("rejected" or "warning", problem)."""
     columns: dict[str, str]
     """What each column of the file was taken for; "" for one that is ignored."""
@@ -105,7 +100,7 @@ def import_contacts(
     half = max(1, reader.total)
 
     def place() -> Path | None:
-        return report_to if report_to or dry_run else _report_place(workspace, path)
+        return report_to if report_to or dry_run else report_place(workspace, path)
 
     with closing(reader), Spool() as spool:
         read = _read(workspace, reader, spool)
@@ -136,7 +131,7 @@ class _Read:
     named: int = 0
     rejected: int = 0
     warnings: int = 0
-    first: list[tuple[str, Problem]] = field(default_factory=list)
+    first: list[Found] = field(default_factory=list)
 
 
 def _read(workspace: Workspace, reader: ContactReader, spool: Spool) -> _Read:
@@ -158,7 +153,7 @@ def _read(workspace: Workspace, reader: ContactReader, spool: Spool) -> _Read:
         if found:
             found.sort(key=lambda pair: pair[1].line)
             read.first += found[: SHOWN - len(read.first)]
-            spool.put("problems", _problem_frame(found))
+            spool.put("problems", problem_frame(found))
     return read
 
 
@@ -179,7 +174,7 @@ class _Store:
         self._place, self._dry_run = place, dry_run
         self._source_of = {target: source for source, target in reader.columns.items()}
         self.progress: Callable[[int], None] = lambda _rows: None
-        self.shown: list[tuple[str, Problem]] = []
+        self.shown: list[Found] = []
         self.written: Path | None = None
 
     def run(self) -> contacts.Stored:
@@ -220,7 +215,7 @@ class _Store:
         def frames() -> Iterator[pl.DataFrame]:
             yield from self._spool.get("problems")
             if late:
-                yield _problem_frame(late)
+                yield problem_frame(late)
 
         write_table(frames(), place)
         self.written = place
@@ -241,31 +236,6 @@ def _issue_frame(batch: ContactBatch) -> pl.DataFrame:
             "detail": pl.Series([detail for _, _, detail in batch.issues], dtype=pl.String),
         }
     )
-
-
-def _problem_frame(problems: list[tuple[str, Problem]]) -> pl.DataFrame:
-    rows = [(kind, *each) for kind, each in problems]
-    names = ("kind", "line", "column", "value", "reason")
-    schema = {name: pl.Int64 if name == "line" else pl.String for name in names}
-    return pl.DataFrame(rows, schema=schema, orient="row")
-
-
-def _report_place(workspace: Workspace, path: Path | Literal["-"]) -> Path:
-    """A new name in `imports/` of the workspace, which is made if need be."""
-    folder = workspace.folder / "imports"
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise WorkspaceError(
-            f"{folder} cannot be made ({error.strerror}). Import reports go there; give yourself write "
-            "permission, or name another place for the report."
-        ) from error
-    moment = workspace.clock.now().astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
-    name = "stdin" if path == "-" else re.sub(r"[^\w.-]+", "-", path.stem)
-    place, number = folder / f"{moment}-{name}-problems.csv", 2
-    while place.exists():
-        place, number = folder / f"{moment}-{name}-problems-{number}.csv", number + 1
-    return place
 
 
 def export_contacts(workspace: Workspace, path: Path, progress: Progress = lambda _done, _total: None) -> int:

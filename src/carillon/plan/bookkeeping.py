@@ -24,11 +24,14 @@ from carillon.words import SkipReason
 
 @dataclass(frozen=True)
 class Accounts:
-    """What the swap stores: changed blocks of fingerprints and checksums (integers below 2^64)."""
+    """What the swap stores: fingerprints and checksums (integers below 2^64)."""
 
     seen: Index
     """Contacts that the run looked at, ascending; some may be gone."""
     blocks: dict[int, bytes]
+    """Blocks and notes of fingerprints, see `prints`."""
+    all_blocks: bool
+    """Whether there are to be no others."""
     eligible: int
     """Eligible contacts by these fingerprints: what the next run counts on from."""
     contacts_checksum: int
@@ -57,6 +60,8 @@ def account(read: Read, working: Working, values: Values, late: Index) -> Accoun
         after[stale] = before[stale]
     book = Prints({}) if everyone else stored
     book.put(seen, after)
+    note = None if everyone else book.note(seen)
+    blocks = book.everything() if note is None else note
 
     contacts, rows = prints.checksum(after["person"]), prints.checksum(after["rows"])
     rows_before = prints.checksum(_stored_prints(working.before))
@@ -67,7 +72,13 @@ def account(read: Read, working: Working, values: Values, late: Index) -> Accoun
         rows, rows_before = rows + unseen, rows_before + unseen
         eligible += read.state.eligible - int(before["eligible"].sum())
     return Accounts(
-        seen, book.touched(seen), eligible, contacts % MODULUS, rows_before % MODULUS, rows % MODULUS
+        seen,
+        blocks,
+        note is None,
+        eligible,
+        contacts % MODULUS,
+        rows_before % MODULUS,
+        rows % MODULUS,
     )
 
 
@@ -116,5 +127,5 @@ def day_counts(working: Working) -> DayCounts:
 
 
 def _stored_prints(stored: Stored) -> Hashes:
-    state = pack_state(stored.reason, stored.priority, stored.pinned)
+    state = pack_state(stored.reason, stored.priority, stored.pinned, stored.tier)
     return prints.row_prints(stored.key, stored.send, stored.ideal, state)

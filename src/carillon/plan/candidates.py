@@ -134,4 +134,7 @@ def _wanted(people: People, rules: Rules, kind: Kind, who: Index, event: Days) -
         deadline=rules.deadline(event, ideal),
         priority=np.full(len(who), rules.priorities[kind]),
         lawful=np.ones(len(who), bool),
+        verdict=np.zeros(len(who), np.uint8),
+        held_up=np.zeros(len(who), bool),
+        tier=np.zeros(len(who), np.uint8),
     )

@@ -65,21 +65,33 @@ def choose(ledger: Ledger, rules: Rules) -> npt.NDArray[np.uint8]:
 
 
 def crowded(ledger: Ledger, rules: Rules) -> Index:
-    """Contacts whose kept emails are more in some period than the limit allows, ascending."""
-    moments = _moments(ledger, np.flatnonzero(ledger.limited & ledger.kept))
-    step = rules.emails_per_period
-    close = moments[step:] - moments[:-step] < rules.period_days
-    return _distinct(moments[step:][close] >> _DAY_BITS)
+    """Contacts whose kept emails are more in some period than the limit allows, ascending.
+
+    Who has no more emails than that at all is not asked, and who has one more needs no sorting: these
+    two are nearly everybody.
+    """
+    limit, period = rules.emails_per_period, rules.period_days
+    counted = ledger.limited & ledger.kept
+    edge = ledger.edges(counted)
+    emails = np.diff(edge)
+    send = ledger.send[counted]
+
+    one_more = np.flatnonzero(emails == limit + 1)
+    first = last = send[edge[one_more]]
+    for nth in range(1, limit + 1):
+        day = send[edge[one_more] + nth]
+        first, last = np.minimum(first, day), np.maximum(last, day)
+
+    many = emails > limit + 1
+    moments = _moments(ledger, np.flatnonzero(counted & many[ledger.who]))
+    close = moments[limit:] - moments[:-limit] < period
+    return np.union1d(one_more[last - first < period], moments[limit:][close] >> _DAY_BITS)
 
 
 def _clashing(ledger: Ledger) -> Index:
     """Contacts with two campaign emails on one day, ascending."""
     moments = _moments(ledger, np.flatnonzero(ledger.campaign & ledger.kept))
-    return _distinct(moments[1:][moments[1:] == moments[:-1]] >> _DAY_BITS)
-
-
-def _distinct(ascending: Index) -> Index:
-    return ascending[np.diff(ascending, prepend=-1) != 0]
+    return np.unique(moments[1:][moments[1:] == moments[:-1]] >> _DAY_BITS)
 
 
 def _moments(ledger: Ledger, entries: Index) -> npt.NDArray[np.int64]:

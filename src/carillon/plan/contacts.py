@@ -13,7 +13,8 @@ import polars as pl
 
 from carillon.addresses import identity, seed, valid_addresses
 from carillon.columns import Bools, People
-from carillon.days import FAR, FIRST_YEAR, LAST_YEAR, NO_DAY, Days
+from carillon.day_texts import blank, days_of
+from carillon.days import FAR, NO_DAY, Days
 from carillon.plan.rules import Rules
 from carillon.words import ContactStatus, IssueCode
 from carillon.zips import STATES, state_indices
@@ -34,15 +35,18 @@ class Read:
     mended_states: list[tuple[int, str]] = field(default_factory=list)
 
 
+def in_id_order(frame: pl.DataFrame) -> pl.DataFrame:
+    """The same contacts, ascending by id."""
+    ids = frame["id"].cast(pl.Int64).to_numpy()
+    return frame[np.argsort(ids)] if len(ids) > 1 and (ids[1:] < ids[:-1]).any() else frame
+
+
 def read(frame: pl.DataFrame, suppressed: np.ndarray, rules: Rules, today: int) -> Read:
     """Columns of `store.planning.CONTACT_COLUMNS` as strings ("" for none) to people and issues.
 
-    `suppressed`: ids of contacts not to be written to, ascending.
+    `frame` ascends by id; `suppressed`: ids of contacts not to be written to, ascending.
     """
     ids = frame["id"].cast(pl.Int64).to_numpy()
-    if len(ids) > 1 and (ids[1:] < ids[:-1]).any():
-        order = np.argsort(ids)
-        frame, ids = frame[order], ids[order]
     issues: list[Issue] = []
 
     def report(which: Bools, code: IssueCode, column: str | None = None) -> None:
@@ -52,17 +56,17 @@ def read(frame: pl.DataFrame, suppressed: np.ndarray, rules: Rules, today: int) 
             issues.extend(zip(ids[rows].tolist(), [code.value] * len(rows), details, strict=True))
 
     good_email = valid_addresses(frame["email"])
-    no_email = _blank(frame["email"], ~good_email)
+    no_email = blank(frame["email"], ~good_email)
     report(no_email, IssueCode.MISSING_EMAIL)
     report(~good_email & ~no_email, IssueCode.INVALID_EMAIL, "email")
 
     state = state_indices(frame["zip_code"])
-    no_zip = _blank(frame["zip_code"], state == 0)
+    no_zip = blank(frame["zip_code"], state == 0)
     report(no_zip, IssueCode.MISSING_ZIP)
     report(~no_zip & (state == 0), IssueCode.INVALID_ZIP, "zip_code")
 
-    birth, bad_birth = _days(frame["birth_date"])
-    effective, bad_effective = _days(frame["effective_date"])
+    birth, bad_birth = days_of(frame["birth_date"])
+    effective, bad_effective = days_of(frame["effective_date"])
     born = np.where(birth > today, birth, FAR).astype(np.int32)
     bad_birth |= birth > today
     birth[bad_birth] = NO_DAY
@@ -83,24 +87,6 @@ def read(frame: pl.DataFrame, suppressed: np.ndarray, rules: Rules, today: int) 
 
     mended_states = _states(frame, ids, state, issues)
     return Read(people, born, issues, mended_seeds, mended_states)
-
-
-def _days(texts: pl.Series) -> tuple[Days, Bools]:
-    """ISO dates as day numbers, `NO_DAY` where there is none or a bad one; and which are bad."""
-    dates = texts.str.to_date("%Y-%m-%d", strict=False)
-    years = dates.dt.year()
-    fine = ((years >= FIRST_YEAR) & (years <= LAST_YEAR) & (texts.str.len_bytes() == 10)).fill_null(False)
-    days = dates.to_physical().fill_null(NO_DAY).to_numpy()
-    good = fine.to_numpy()
-    return np.where(good, days, NO_DAY).astype(np.int32), ~good & ~_blank(texts, ~good)
-
-
-def _blank(texts: pl.Series, asked: Bools) -> Bools:
-    """Which of the rows `asked` about hold nothing but blanks."""
-    rows = np.flatnonzero(asked)
-    blank = np.zeros(len(texts), bool)
-    blank[rows] = (texts.gather(rows).str.strip_chars() == "").to_numpy()
-    return blank
 
 
 def _seeds(frame: pl.DataFrame, ids: np.ndarray) -> tuple[np.ndarray, list[tuple[int, int]]]:

@@ -1,4 +1,4 @@
-"""How much mail goes when, against the daily cap: counts by day, week, month or type.
+"""How much mail goes when, against the daily cap: counts by day, week, month, type, campaign or state.
 
 Pure: `inquire` reads what the last plan left. Nothing is decided here; the cap is asked of the same rules
 that plan.
@@ -6,7 +6,7 @@ that plan.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
 from fractions import Fraction
@@ -18,12 +18,15 @@ from carillon.plan.rules import Rules
 from carillon.store.forecast import LastPlan, Volume
 from carillon.words import By
 
+_TIMES = (By.DAY, By.WEEK, By.MONTH)
+
 
 @dataclass(frozen=True)
 class Period:
-    """One row: a day, a week (by its Monday), a month (by its first), or an email type."""
+    """One row: a day, a week (by its Monday), a month (by its first), an email type, campaign or state."""
 
-    name: str
+    name: str | None
+    """None: mail of no campaign, or to contacts whose state is not known."""
     n: int
     days: int
     """Days of the period that lie in the range asked for."""
@@ -50,8 +53,15 @@ class Forecast:
     """Ascending, without empty ones."""
     above: dict[date, int]
     """Days that stay above the overage threshold: what cannot fit."""
+    above_by: dict[date, dict[str | None, int]]
+    """What goes on those days: by campaign or state where these were asked for, else by type."""
     overage: Fraction
     per_day: dict[date, int] = field(default_factory=dict)
+
+    @property
+    def sort(self) -> str:
+        """What the emails of a day are told apart by."""
+        return (By.TYPE if self.by in _TIMES else self.by).value
 
     def as_json(self) -> dict[str, object]:
         """Plain values only."""
@@ -67,6 +77,8 @@ class Forecast:
             "rows": [{self.by.value if k == "name" else k: v for k, v in asdict(p).items()}
                      for p in self.periods],
             "above_cap": {day.isoformat(): n for day, n in self.above.items()},
+            "above_cap_by": {day.isoformat(): [{self.sort: name, "n": n} for name, n in of.items()]
+                             for day, of in self.above_by.items()},
         }  # fmt: skip
 
 
@@ -78,25 +90,28 @@ def forecast(
     cap = rules.daily_cap(eligible)
     per_day: Counter[date] = Counter()
     by_type: Counter[str] = Counter()
-    cells: dict[str, Counter[date]] = {}
-    types: dict[str, Counter[str]] = {}
+    cells: defaultdict[str | None, Counter[date]] = defaultdict(Counter)
+    types: defaultdict[str | None, Counter[str]] = defaultdict(Counter)
+    sorts: defaultdict[date, Counter[str | None]] = defaultdict(Counter)
     for volume in volumes:
         day, n = date_of(volume.day), volume.planned + volume.left
-        name = volume.email_type if by is By.TYPE else period_of(day, by).isoformat()
+        sort = _sort_of(volume, by)
+        name = period_of(day, by).isoformat() if by in _TIMES else sort
         per_day[day] += n
         by_type[volume.email_type] += n
-        cells.setdefault(name, Counter())[day] += n
-        types.setdefault(name, Counter())[volume.email_type] += n
+        cells[name][day] += n
+        types[name][volume.email_type] += n
+        sorts[day][sort] += n
     whole = (last - first).days + 1
     periods = [
         Period(
             name,
             days.total(),
-            whole if by is By.TYPE else _days_within(date.fromisoformat(name), by, first, last),
+            _days_within(date.fromisoformat(name), by, first, last) if by in _TIMES and name else whole,
             max(days.values()),
             dict(sorted(types[name].items())),
         )
-        for name, days in sorted(cells.items())
+        for name, days in sorted(cells.items(), key=lambda cell: (cell[0] is None, cell[0] or ""))
     ]
     counts = np.array(list(per_day.values()), np.int64)
     over = rules.over(counts, np.full(len(counts), cap, np.int64))
@@ -112,6 +127,7 @@ def forecast(
         dict(sorted(by_type.items())),
         periods,
         above,
+        {day: dict(sorts[day].most_common()) for day in above},
         rules.overage,
         dict(per_day),
     )
@@ -122,6 +138,12 @@ def period_of(day: date, by: By) -> date:
     if by is By.WEEK:
         return day - timedelta(days=day.weekday())
     return day.replace(day=1) if by is By.MONTH else day
+
+
+def _sort_of(volume: Volume, by: By) -> str | None:
+    if by is By.CAMPAIGN:
+        return volume.campaign
+    return volume.state if by is By.STATE else volume.email_type
 
 
 def _days_within(begin: date, by: By, first: date, last: date) -> int:

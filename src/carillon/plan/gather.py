@@ -19,12 +19,26 @@ from carillon.columns import Index
 from carillon.days import date_of, day_number
 from carillon.errors import UsageError
 from carillon.keys import contact_of
+from carillon.plan.campaigns import Campaigns
 from carillon.plan.hashing import code_table
 from carillon.plan.prints import Prints
 from carillon.plan.rules import Rules
 from carillon.plan.settle import Books, by_day
-from carillon.plan.working import Task, Working, merge, work_on
-from carillon.store.planning import EVERYBODY, Ints, PlannerState, PlanReader, iter_ranges
+from carillon.plan.working import Batch, Task, Working, merge, work_on
+from carillon.settings import Settings
+from carillon.store import planning_campaigns as store
+from carillon.store.campaigns import campaigns as stored_campaigns
+from carillon.store.planning import (
+    ADDED_COLUMN,
+    CONTACT_COLUMNS,
+    EVERYBODY,
+    STANDING,
+    Ints,
+    PlannerState,
+    PlanReader,
+    iter_ranges,
+)
+from carillon.words import FIRST_CAMPAIGN, Standing
 
 HISTORY_DAYS = 400
 """How far back sent emails are read: beyond the last event, the frequency period and 180 days."""
@@ -66,12 +80,18 @@ class Read:
     """Planned and skipped rows as stored, of everyone."""
 
 
-def gather(
-    reader: PlanReader, request: Request, rules: Rules, fingerprint: str, batch: int, progress: Progress
-) -> Read:
+def prepare(reader: PlanReader, settings: Settings, today: date, fresh: bool = False) -> Task:
+    """What every batch of a run on `today` needs to know."""
+    zone, known = settings.workspace.zone, stored_campaigns(reader.connection, settings.campaign_types)
+    campaigns = Campaigns.of(known, zone, settings.features.campaigns)
+    codes = code_table({FIRST_CAMPAIGN + number: name for number, name in campaigns.names.items()})
+    rules, suppressed = Rules.of(settings), reader.suppressed()
+    return Task(rules, day_number(today), fresh, suppressed, codes, campaigns, zone)
+
+
+def gather(reader: PlanReader, request: Request, settings: Settings, progress: Progress) -> Read:
     """Read what the run needs and place every email that does not depend on others.
 
-    `fingerprint`: of the configuration; `batch`: contacts at a time, which changes nothing but memory.
     Raises UsageError for a day before the last run's, unless it is a dry run.
     """
     today = day_number(request.today)
@@ -83,21 +103,27 @@ def gather(
         )
     noted, changed = reader.changes()
     blocks, count = reader.blocks(), reader.count()
-    task = Task(rules, today, request.fresh, reader.suppressed(), code_table(reader.instance_names()))
+    task = prepare(reader, settings, request.today, request.fresh)
+    edited = task.campaigns.changed_since(store.planned_with(reader.connection))
     wanted: Index | None = None
     eligible = 0
     if (
         state is None
-        or state.rules != fingerprint
+        or state.rules != settings.planning_fingerprint()
         or today < state.today
         or (changed <= EVERYBODY).any()
         or request.fresh
         or request.verify
+        or edited is None
     ):
-        working = _everyone(reader, task, batch, lambda done: progress("read", done, count))
+        size = settings.processing.batch_size
+        working = _everyone(reader, task, size, lambda done: progress("read", done, count))
     else:
         stored = Prints.load(blocks)
         wanted = np.union1d(stored.waking(today), changed)
+        if edited:
+            since = today - task.rules.followup_lookback_days
+            wanted = np.union1d(wanted, store.concerned(reader.connection, edited, since))
         working = load(reader, task, wanted)
         eligible = state.eligible - int(stored.of(wanted)["eligible"].sum())
     books = Books(
@@ -111,8 +137,9 @@ def gather(
 
 def load(reader: PlanReader, task: Task, ids: Index) -> Working:
     """These contacts, as far as they still exist."""
-    since = task.today - HISTORY_DAYS
-    return work_on(task, reader.contacts_of(ids), reader.stored_of(ids), reader.sent_of(ids, since))
+    people = reader.contacts_of(ids, _columns(task))
+    sent = reader.sent_of(ids, task.today - HISTORY_DAYS)
+    return work_on(task, _batch(reader, task, people, reader.stored_of(ids), sent, None))
 
 
 def more(reader: PlanReader, read: Read, days: list[int], working: Working) -> Working | None:
@@ -124,13 +151,33 @@ def more(reader: PlanReader, read: Read, days: list[int], working: Working) -> W
     return load(reader, read.task, due) if len(due) else None
 
 
+def _columns(task: Task) -> tuple[str, ...]:
+    """The day on which a contact came is only read where a campaign writes to everyone."""
+    return (*CONTACT_COLUMNS, ADDED_COLUMN) if task.campaigns.targets_all.any() else CONTACT_COLUMNS
+
+
+def _batch(
+    reader: PlanReader, task: Task, people: pl.DataFrame, plan: list[Ints], sent: list[Ints], span: store.Span
+) -> Batch:
+    """With targets, clicks and answers, as far as there are campaigns and follow-ups."""
+    connection, rules = reader.connection, task.rules
+    targets = clicks = answers = None
+    if task.campaigns.planned and task.campaigns.exists.any():
+        targets = store.targets(connection, span)
+    if rules.follows_up and (sent[STANDING] == Standing.SENT).any():
+        clicks = store.clicks(connection, span, task.today - rules.followup_lookback_days)
+        answers = store.answers(connection, span)
+    return Batch(people, plan, sent, targets, clicks, answers)
+
+
 def _everyone(reader: PlanReader, task: Task, batch: int, progress: Callable[[int], None]) -> Working:
     """Batch by batch, several at once: one is read while others are planned."""
     ranges = list(iter_ranges(reader.edges(batch)))
-    since = task.today - HISTORY_DAYS
+    columns, since = _columns(task), task.today - HISTORY_DAYS
 
-    def fetch(low: int, high: int) -> tuple[pl.DataFrame, list[Ints], list[Ints]]:
-        return reader.contacts(low, high), reader.stored(low, high), reader.sent(low, high, since)
+    def fetch(low: int, high: int) -> Batch:
+        people, sent = reader.contacts(low, high, columns), reader.sent(low, high, since)
+        return _batch(reader, task, people, reader.stored(low, high), sent, (low, high))
 
     if not ranges:
         return load(reader, task, np.zeros(0, np.int64))
@@ -139,7 +186,7 @@ def _everyone(reader: PlanReader, task: Task, batch: int, progress: Callable[[in
         coming: deque[Future[Working]] = deque()
         for low, high in ranges:
             fetched = reading.submit(fetch, low, high)
-            coming.append(planning.submit(lambda batch: work_on(task, *batch.result()), fetched))
+            coming.append(planning.submit(lambda batch: work_on(task, batch.result()), fetched))
             # No more batches in memory than are being worked on.
             while len(coming) > PLANNERS or (coming and (low, high) == ranges[-1]):
                 parts.append(coming.popleft().result())

@@ -6,24 +6,27 @@ comes from the pure modules that it feeds.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
 
 from carillon.days import date_of, day_number
 from carillon.errors import InputError
+from carillon.keys import kind_of
 from carillon.plan.explain import BACK_DAYS, Explanation, Facts
 from carillon.plan.explain import explain as tell
 from carillon.plan.forecast import Forecast
 from carillon.plan.forecast import forecast as add_up
-from carillon.plan.gather import load
-from carillon.plan.hashing import code_table
+from carillon.plan.gather import load, prepare
 from carillon.plan.rules import Rules
-from carillon.plan.working import Task
+from carillon.plan.working import Task, Working
+from carillon.settings import Settings
 from carillon.store import forecast as volumes
 from carillon.store import people
 from carillon.store.planning import PlanReader
-from carillon.words import By
+from carillon.store.planning_campaigns import planned_with
+from carillon.words import FIRST_CAMPAIGN, By
 from carillon.workspace import Workspace
 
 
@@ -31,7 +34,7 @@ def forecast(workspace: Workspace, first: date, last: date, by: By) -> Forecast:
     """What the stored plan and the outbox hold for these days, both included."""
     with workspace.database.snapshot() as connection:
         plan = volumes.last_plan(connection)
-        found = volumes.volumes(connection, day_number(first), day_number(last))
+        found = volumes.volumes(connection, day_number(first), day_number(last), by is By.STATE)
     return add_up(Rules.of(workspace.settings), plan, found, first, last, by, workspace.today())
 
 
@@ -40,31 +43,43 @@ def explain(workspace: Workspace, wanted: str) -> list[Explanation]:
 
     Raises InputError, with the nearest address there is, where nobody is found.
     """
-    rules, today = Rules.of(workspace.settings), day_number(workspace.today())
     with workspace.database.snapshot() as connection:
         reader = PlanReader(connection)
-        state, codes = reader.state(), code_table(reader.instance_names())
-        current = state is not None and state.rules == workspace.settings.planning_fingerprint()
         found = people.find(connection, wanted.strip())
         if not found:
             raise InputError(
                 _nobody(wanted, people.similar(connection, wanted), people.has_contacts(connection))
             )
-        explanations = []
-        for profile in found:
-            suppression = people.suppression(connection, profile.id)
-            ids = np.array([profile.id], np.int64)
-            task = Task(rules, today, False, ids if suppression is not None else ids[:0], codes)
-            facts = Facts(
-                profile,
-                suppression,
-                people.left(connection, profile.id, today - BACK_DAYS),
-                people.planned_on(connection, profile.id),
-                None if state is None else date_of(state.today),
-                current and not people.has_changed(connection, profile.id),
-            )
-            explanations.append(tell(load(reader, task, ids), task, workspace.settings, facts))
-        return explanations
+        task = prepare(reader, workspace.settings, workspace.today())
+        return [_explain(reader, task, workspace.settings, profile) for profile in found]
+
+
+def _explain(reader: PlanReader, prepared: Task, settings: Settings, profile: people.Profile) -> Explanation:
+    connection, ids = reader.connection, np.array([profile.id], np.int64)
+    state, suppression = reader.state(), people.suppression(connection, profile.id)
+    task = replace(prepared, suppressed=ids if suppression is not None else ids[:0])
+    working = load(reader, task, ids)
+    current = state is not None and state.rules == settings.planning_fingerprint()
+    edited = task.campaigns.changed_since(planned_with(connection))
+    facts = Facts(
+        profile,
+        suppression,
+        people.left(connection, profile.id, task.today - BACK_DAYS),
+        people.planned_on(connection, profile.id),
+        people.aims(connection, profile.id),
+        None if state is None else date_of(state.today),
+        current and not people.has_changed(connection, profile.id) and not _concerned(working, edited),
+    )
+    return tell(working, task, settings, facts)
+
+
+def _concerned(working: Working, edited: list[int] | None) -> bool:
+    """Whether a contact has to do with a campaign that was edited; None: everyone has."""
+    if edited is None:
+        return True
+    kinds = np.concatenate([kind_of(working.sent.key), kind_of(working.stored.key)])
+    mine = {*working.targets.instance.tolist(), *(kinds - FIRST_CAMPAIGN).tolist()}
+    return not mine.isdisjoint(edited)
 
 
 def _nobody(wanted: str, similar: list[str], any_at_all: bool) -> str:

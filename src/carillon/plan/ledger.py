@@ -13,10 +13,11 @@ import numpy.typing as npt
 from carillon.columns import Bools, Index, People
 from carillon.days import FAR, Days
 from carillon.keys import Keys, contact_of, is_followup, kind_of
+from carillon.packing import Small
 from carillon.plan.hashing import Hashes
 from carillon.plan.place import chance
-from carillon.plan.rows import Rows, Sent, Small, Stored, find
-from carillon.words import FIRST_CAMPAIGN, SkipReason
+from carillon.plan.rows import Rows, Sent, Stored, find
+from carillon.words import FIRST_CAMPAIGN, UNKNOWN_KIND, SkipReason
 
 _PLAYING = np.isin(
     np.arange(len(SkipReason)),
@@ -34,6 +35,13 @@ def undecided(rows: Rows | Stored) -> Bools:
     return _PLAYING[rows.reason]
 
 
+def running(counts: Index | Bools) -> Index:
+    """The sum of what stands before each position, and of all at the end: shape (n + 1,)."""
+    sums = np.zeros(len(counts) + 1, np.int64)
+    np.cumsum(counts, out=sums[1:])
+    return sums
+
+
 class Ledger:
     """Entries (n,), ascending by contact and then by key. `row` points into the rows; -1: has left."""
 
@@ -43,12 +51,15 @@ class Ledger:
         found, owner = find(contact_of(sent.key), people.id)
         left = np.flatnonzero(found & sent.counts)
         who, key, send = rows.who[row], rows.key[row], rows.send[row]
+        fixed, priority = rows.pinned[row], rows.priority[row]
         if len(left):
             who = np.concatenate([owner[left], who])
             order = np.argsort(who, kind="stable")
             row = np.concatenate([np.full(len(left), -1), row])[order]
             key = np.concatenate([sent.key[left], key])[order]
             send = np.concatenate([sent.send[left], send])[order]
+            fixed = np.concatenate([np.ones(len(left), bool), fixed])[order]
+            priority = np.concatenate([np.zeros(len(left), np.uint8), priority])[order]
             who = who[order]
         self.who: Index = who
         self.key: Keys = key
@@ -56,13 +67,11 @@ class Ledger:
         self.send: Days = send
         self.kept: Bools = np.ones(len(row), bool)
         self.limited: Bools = ~is_followup(key)
-        self.campaign: Bools = self.limited & (kind_of(key) >= FIRST_CAMPAIGN)
-        mine = row >= 0
-        self.fixed: Bools = ~mine
-        self.fixed[mine] = rows.pinned[row[mine]]
-        self.priority: Small = np.zeros(len(row), np.uint8)
-        self.priority[mine] = rows.priority[row[mine]]
-        self._offset = np.concatenate([[0], np.cumsum(np.bincount(self.who, minlength=len(people)))])
+        kind = kind_of(key)
+        self.campaign: Bools = self.limited & (kind >= FIRST_CAMPAIGN) & (kind != UNKNOWN_KIND)
+        self.fixed: Bools = fixed
+        self.priority: Small = priority
+        self._offset = running(np.bincount(self.who, minlength=len(people)))
 
     def __len__(self) -> int:
         return len(self.who)
@@ -76,6 +85,10 @@ class Ledger:
         real = (others < end[:, None]) & (others != entries[:, None])
         others = np.where(real, others, 0)
         return others, real & self.kept[others]
+
+    def edges(self, some: Bools) -> Index:
+        """Where each contact's entries begin among the entries `some`, shape (people + 1,)."""
+        return running(some)[self._offset]
 
     def crowd(self, first: int, last: int) -> Index:
         """By person: how many emails that count for frequency lie in these days, both included."""

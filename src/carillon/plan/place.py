@@ -11,11 +11,11 @@ import numpy as np
 
 from carillon.columns import Bools, Index, People
 from carillon.days import NO_DAY, Days
-from carillon.keys import Keys, event_of
+from carillon.keys import Keys, event_of, is_followup
 from carillon.plan.hashing import Hashes, choice, codes_of
 from carillon.plan.rows import Rows, Stored, Wanted, find
 from carillon.plan.rules import Rules
-from carillon.words import SkipReason
+from carillon.words import FIRST_CAMPAIGN, SkipReason
 
 LAST_EXCLUSION = SkipReason.AGE_EXCLUSION
 """Reasons up to this one are exclusions of a day."""
@@ -27,38 +27,49 @@ def place(people: People, wanted: Wanted, stored: Stored, rules: Rules, today: i
     `codes`: see `hashing.code_table`.
     """
     found, at = find(wanted.key, stored.key)
+    forgotten = ~found & is_followup(wanted.key) & (wanted.deadline < today)
+    if forgotten.any():
+        wanted, found, at = wanted.take(~forgotten), found[~forgotten], at[~forgotten]
     rows = _carried(wanted, stored, found, at, today)
     open_ = ~rows.final
-    _keep_pinned(rows, open_ & rows.pinned, people, rules)
+    _keep_pinned(rows, wanted, open_ & rows.pinned, people, rules)
     open_ &= ~rows.pinned
 
     which = np.flatnonzero(open_)
     verdict = _reasons(rows, people, rules, which, rows.ideal[which])
+    verdict = np.where(verdict != SkipReason.NONE, verdict, wanted.verdict[which])
     shut = which[verdict != SkipReason.NONE]
     rows.reason[shut] = verdict[verdict != SkipReason.NONE]
     rows.send[shut] = rows.ideal[shut]
 
     free = which[verdict == SkipReason.NONE]
     if len(stored):
-        keeps = _still_valid(rows, stored, found, at, people, rules, today, free)
+        in_time = _in_time(rows, stored, found, at, today, free)
+        keeps = _still_valid(rows, in_time, people, rules, today, free)
         rows.sticky[free[keeps]] = True
         rows.reason[free[keeps]] = SkipReason.NONE
-        free = free[~keeps]
-        free = free[~_still_skipped(rows, stored, found, at, people, rules, today, free)]
-    ahead = rows.ideal[free] >= today
+        free, in_time = free[~keeps], in_time[~keeps]
+        free = free[~_still_skipped(rows, in_time, people, rules, free)]
+    following = rows.followup[free]
+    ahead = rows.ideal[free] >= np.where(following, today + 1, today)
     _place_ahead(rows, free[ahead], people, rules)
-    known = _catch_up(rows, free[~ahead], people, rules, today, found, codes)
+    late = free[~ahead & (rows.deadline[free] < today)]
+    known = _miss(rows, late, found)
+    in_time = ~ahead & (rows.deadline[free] >= today)
+    _catch_up(rows, free[in_time & ~following], people, rules, today, codes)
+    _go_tomorrow(rows, free[in_time & following], people, rules, today)
     return rows if known.all() else rows.take(known)
 
 
 def keep_history(stored: Stored, owner: Index, known: Bools, today: int) -> Rows:
     """Rule 1: settled rows of past events, which stay whatever becomes of their contact or cause.
 
+    Settled follow-ups stay whatever their event: the email they answer is soon forgotten.
     `owner`: index of each stored row's contact; `known`: stored rows already carried.
     """
-    past = event_of(stored.key) <= today
-    settled = (stored.reason != SkipReason.NONE) & (stored.send < today) & past & ~known
-    which = np.flatnonzero(settled)
+    stays = is_followup(stored.key) | (event_of(stored.key) <= today)
+    settled = (stored.reason != SkipReason.NONE) & (stored.send < today)
+    which = np.flatnonzero(settled & stays & ~known)
     kept, some = stored.take(which), len(which)
     return Rows(
         key=kept.key,
@@ -73,6 +84,7 @@ def keep_history(stored: Stored, owner: Index, known: Bools, today: int) -> Rows
         sticky=np.ones(some, bool),
         final=np.ones(some, bool),
         fresh=np.zeros(some, bool),
+        tier=kept.tier,
     )
 
 
@@ -87,17 +99,20 @@ def _carried(wanted: Wanted, stored: Stored, found: Bools, at: Index, today: int
     send = np.full(size, NO_DAY, np.int32)
     reason = np.zeros(size, np.uint8)
     pinned = np.zeros(size, bool)
-    ideal, priority = wanted.ideal.copy(), wanted.priority.copy()
+    ideal, priority, tier = wanted.ideal.copy(), wanted.priority.copy(), wanted.tier.copy()
     if len(stored):
         rows, at = np.flatnonzero(found), at[found]
         send[rows], reason[rows] = stored.send[at], stored.reason[at]
         pinned[rows] = stored.pinned[at] & (send[rows] >= today)
-    final = (reason != SkipReason.NONE) & (send < today) & (send != NO_DAY)
+    # A campaign that is held up may go on: its skips are never final, those of its follow-ups are.
+    settles = (reason != SkipReason.CAMPAIGN_INACTIVE) | is_followup(wanted.key)
+    final = (reason != SkipReason.NONE) & settles & (send < today) & (send != NO_DAY)
     if final.any():
         settled = final[rows]
         ideal[rows[settled]] = stored.ideal[at[settled]]
         priority[rows[settled]] = stored.priority[at[settled]]
         pinned[rows[settled]] = stored.pinned[at[settled]]
+        tier[rows[settled]] = stored.tier[at[settled]]
     return Rows(
         key=wanted.key,
         who=wanted.who,
@@ -111,6 +126,7 @@ def _carried(wanted: Wanted, stored: Stored, found: Bools, at: Index, today: int
         sticky=final.copy(),
         final=final,
         fresh=np.zeros(size, bool),
+        tier=tier,
     )
 
 
@@ -119,49 +135,36 @@ def _reasons(rows: Rows, people: People, rules: Rules, which: Index, day: Days) 
     return np.where(rows.lawful[which], reasons, SkipReason.NONE).astype(np.uint8)
 
 
-def _keep_pinned(rows: Rows, pinned: Bools, people: People, rules: Rules) -> None:
-    """Rule 2: moved by hand, only checked against windows."""
+def _keep_pinned(rows: Rows, wanted: Wanted, pinned: Bools, people: People, rules: Rules) -> None:
+    """Rule 2: moved by hand, only checked against windows and a campaign that is held up."""
     which = np.flatnonzero(pinned)
-    rows.reason[which] = _reasons(rows, people, rules, which, rows.send[which])
+    reasons = _reasons(rows, people, rules, which, rows.send[which])
+    held_up = wanted.held_up[which] & (reasons == SkipReason.NONE)
+    rows.reason[which] = np.where(held_up, SkipReason.CAMPAIGN_INACTIVE, reasons)
     rows.sticky[which] = True
 
 
-def _still_valid(
-    rows: Rows,
-    stored: Stored,
-    found: Bools,
-    at: Index,
-    people: People,
-    rules: Rules,
-    today: int,
-    which: Index,
-) -> Bools:
+def _in_time(rows: Rows, stored: Stored, found: Bools, at: Index, today: int, which: Index) -> Bools:
+    """Stored with the same ideal day, on a day that is neither past nor after the deadline."""
+    send = rows.send[which]
+    same = found[which] & (stored.ideal[at[which]] == rows.ideal[which])
+    return same & (send >= today) & (send <= rows.deadline[which])
+
+
+def _still_valid(rows: Rows, in_time: Bools, people: People, rules: Rules, today: int, which: Index) -> Bools:
     """Rule 4: rows that keep the day they were stored with."""
     send, reason = rows.send[which], rows.reason[which]
     by_choice = (reason == SkipReason.FREQUENCY_LIMIT) | (reason == SkipReason.CAMPAIGN_CONFLICT)
-    keeps = found[which] & ((reason == SkipReason.NONE) | by_choice)
-    keeps &= (stored.ideal[at[which]] == rows.ideal[which]) & (send >= today) & (send <= rows.deadline[which])
+    keeps = in_time & ((reason == SkipReason.NONE) | by_choice)
     moved = np.flatnonzero(keeps & (send != rows.ideal[which]))
     keeps[moved] = _reasons(rows, people, rules, which[moved], send[moved]) == SkipReason.NONE
     return keeps & ~rules.blacked_out(np.where(keeps, send, today))
 
 
-def _still_skipped(
-    rows: Rows,
-    stored: Stored,
-    found: Bools,
-    at: Index,
-    people: People,
-    rules: Rules,
-    today: int,
-    which: Index,
-) -> Bools:
+def _still_skipped(rows: Rows, in_time: Bools, people: People, rules: Rules, which: Index) -> Bools:
     """Rule 4, last sentence: skips of an earlier catch-up whose window still stands."""
     send, reason = rows.send[which], rows.reason[which]
-    skipped = found[which] & (reason != SkipReason.NONE) & (reason <= LAST_EXCLUSION)
-    skipped &= (
-        (stored.ideal[at[which]] == rows.ideal[which]) & (send >= today) & (send <= rows.deadline[which])
-    )
+    skipped = in_time & (reason != SkipReason.NONE) & (reason <= LAST_EXCLUSION)
     asked = np.flatnonzero(skipped)
     found_now = _reasons(rows, people, rules, which[asked], send[asked])
     rows.reason[which[asked]] = found_now
@@ -188,22 +191,21 @@ def _place_ahead(rows: Rows, which: Index, people: People, rules: Rules) -> None
         dark = dark[closed]
 
 
-def _catch_up(
-    rows: Rows,
-    which: Index,
-    people: People,
-    rules: Rules,
-    today: int,
-    found: Bools,
-    codes: Hashes,
-) -> Bools:
-    """Rule 6: an open day of the coming ones for what is late. Returns the rows to keep."""
+def _miss(rows: Rows, which: Index, found: Bools) -> Bools:
+    """Past its deadline. Returns the rows to keep: stored ones, and targets of campaigns in any case."""
+    campaign = (rows.kind[which] >= FIRST_CAMPAIGN) & ~rows.followup[which]
+    new = which[campaign & ~found[which]]
+    rows.send[new] = rows.ideal[new]
+    rows.reason[which] = SkipReason.MISSED
     known = np.ones(len(rows), bool)
-    late = rows.deadline[which] < today
-    known[which[late]] = found[which[late]]
-    rows.reason[which[late]] = SkipReason.MISSED
-    which = which[~late]
+    known[which] = campaign | found[which]
+    return known
 
+
+def _catch_up(rows: Rows, which: Index, people: People, rules: Rules, today: int, codes: Hashes) -> None:
+    """Rule 6: an open day of the coming ones for what is late."""
+    if len(which) == 0:
+        return
     day = today + np.arange(1, rules.catch_up_days + 1, dtype=np.int32)
     open_ = np.zeros((len(which), len(day)), bool)
     for column, value in enumerate(day):
@@ -225,7 +227,16 @@ def _catch_up(
     blame = _reasons(rows, people, rules, rest, first)
     rows.reason[rest] = np.where(blame != SkipReason.NONE, blame, SkipReason.MISSED)
     rows.send[rest] = np.where(blame != SkipReason.NONE, first, rows.ideal[rest])
-    return known
+
+
+def _go_tomorrow(rows: Rows, which: Index, people: People, rules: Rules, today: int) -> None:
+    """Late follow-ups go on the next day that is not blacked out, or not at all."""
+    day = np.full(len(which), today + 1, np.int32)
+    while (dark := rules.blacked_out(day) & (day <= rows.deadline[which])).any():
+        day[dark] += 1
+    late = day > rows.deadline[which]
+    rows.send[which] = np.where(late, rows.ideal[which], day)
+    rows.reason[which] = np.where(late, SkipReason.MISSED, _reasons(rows, people, rules, which, day))
 
 
 def _open(rows: Rows, people: People, rules: Rules, which: Index, day: int) -> Bools:

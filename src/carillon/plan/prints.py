@@ -2,8 +2,10 @@
 
 For each contact: a fingerprint of what the planner reads of it, one of the rows it has, and its wake
 day, the next day on which time alone could change something for it. They are stored in blocks of
-65,536 contact ids. Checksums are sums of fingerprints modulo 2^64: cheap, order-independent, and kept
-up by adding and subtracting what changed.
+65,536 contact ids, numbered from 0 on. A night changes a few values in nearly every block: it stores
+them as a note, numbered from -1 down, and only once in a while are blocks written anew. Checksums are
+sums of fingerprints modulo 2^64: cheap, order-independent, and kept up by adding and subtracting what
+changed.
 """
 
 from __future__ import annotations
@@ -27,6 +29,12 @@ BLOCK = 1 << BLOCK_BITS
 LAYOUT = np.dtype([("person", "<u8"), ("rows", "<u8"), ("wake", "<i4"), ("eligible", "u1")])
 """One contact's values."""
 Values = npt.NDArray[np.void]
+NOTE = np.dtype([("id", "<i8"), ("values", LAYOUT)])
+"""A contact's values as a note holds them, in the place of those in its block and in older notes."""
+FEW_BLOCKS = 4
+"""So many blocks are written anew each time: that takes no longer than keeping notes."""
+NOTED_SHARE = 0.2
+"""Above this share of the blocks' values, notes are given up for new blocks."""
 NEVER = FAR
 
 
@@ -95,13 +103,28 @@ def wake_days(people: People, born: Days, rows: Rows, rules: Rules, today: int) 
 
 @dataclass
 class Prints:
-    """Blocks of stored fingerprints, by block number."""
+    """Blocks of stored fingerprints, by block number, with all notes entered."""
 
-    blocks: dict[int, npt.NDArray[np.void]]
+    blocks: dict[int, Values]
+    noted: int = 0
+    """How many values stand in notes."""
+    lowest: int = 0
+    """The number of the newest note, or 0."""
 
     @classmethod
     def load(cls, stored: dict[int, bytes]) -> Prints:
-        return cls({number: np.frombuffer(data, LAYOUT).copy() for number, data in stored.items()})
+        blocks = {
+            number: np.frombuffer(data, LAYOUT).copy() for number, data in stored.items() if number >= 0
+        }
+        numbers = sorted((number for number in stored if number < 0), reverse=True)
+        if not numbers:
+            return cls(blocks)
+        notes = np.concatenate([np.frombuffer(stored[number], NOTE) for number in numbers])
+        book = cls(blocks, len(notes), numbers[-1])
+        notes = notes[np.argsort(notes["id"], kind="stable")]
+        newest = notes[np.diff(notes["id"], append=-1) != 0]
+        book.put(newest["id"], newest["values"])
+        return book
 
     def known(self) -> Index:
         """Ids of the contacts that have values, ascending."""
@@ -132,13 +155,20 @@ class Prints:
                 found[place] = self.blocks[number][at]
         return found
 
-    def touched(self, ids: Index) -> dict[int, bytes]:
-        """The blocks that hold `ids`, ready to be stored."""
-        return {
-            number: self.blocks[number].tobytes()
-            for number, _, _ in self._places(ids)
-            if number in self.blocks
-        }
+    def note(self, ids: Index) -> dict[int, bytes] | None:
+        """The values of `ids` as a note to be stored; None where it is time to store all blocks anew."""
+        if len(ids) == 0:
+            return {}
+        room = BLOCK * len(self.blocks) * NOTED_SHARE
+        if len(self.blocks) <= FEW_BLOCKS or self.noted + len(ids) > room:
+            return None
+        made = np.zeros(len(ids), NOTE)
+        made["id"], made["values"] = ids, self.of(ids)
+        return {self.lowest - 1: made.tobytes()}
+
+    def everything(self) -> dict[int, bytes]:
+        """All blocks, ready to be stored; they make notes needless."""
+        return {number: block.tobytes() for number, block in self.blocks.items()}
 
     @staticmethod
     def _places(ids: Index) -> list[tuple[int, Index, Index]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -10,11 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from carillon.days import date_of
-from carillon.keys import is_followup, kind_of
 from carillon.plan.gather import Read, Request
 from carillon.plan.rows import Rows, Stored, find
 from carillon.plan.settle import Settled, by_day, minus, plus
-from carillon.words import FIRST_CAMPAIGN, Kind, SkipReason
+from carillon.words import SkipReason, Tier, email_type
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def report(
         newly_skipped=int((~planned & was).sum()),
         newly_planned=int((planned & ~was & found).sum()),
         removed=len(diff.removed),
-        by_type=count_types(rows.take(diff.added & planned)),
+        by_type=count_types(rows.take(diff.added & planned), read.task.campaigns.types),
         skips_by_reason=count_reasons(rows.reason[(diff.added | diff.changed) & ~planned]),
         per_day=dated(days_now, today),
         per_day_before=dated(days_before, today),
@@ -131,17 +131,20 @@ def difference(rows: Rows, stored: Stored, orphans: Stored) -> Difference:
     found, at = find(rows.key, stored.key)
     same = (rows.send == stored.send[at]) & (rows.ideal == stored.ideal[at])
     same &= (rows.reason == stored.reason[at]) & (rows.priority == stored.priority[at])
-    same &= rows.pinned == stored.pinned[at]
+    same &= (rows.pinned == stored.pinned[at]) & (rows.tier == stored.tier[at])
     kept, _ = find(stored.key, rows.key)
     return Difference(~found, found & ~same, np.concatenate([stored.key[~kept], orphans.key]))
 
 
-def count_types(rows: Rows) -> dict[str, int]:
-    """How many rows of each email type; campaigns together."""
-    kinds = np.where(is_followup(rows.key), -1, np.minimum(kind_of(rows.key), FIRST_CAMPAIGN))
-    names = {-1: "followup", FIRST_CAMPAIGN: "campaign"} | {int(kind): kind.email_type for kind in Kind}
-    values, counts = np.unique(kinds, return_counts=True)
-    return {names[int(kind)]: int(n) for kind, n in zip(values, counts, strict=True)}
+def count_types(rows: Rows, campaign_types: Mapping[int, str]) -> dict[str, int]:
+    """How many rows of each email type; `campaign_types`: by instance id."""
+    # Follow-ups are told by their tier, counted down from -1.
+    kinds = np.where(rows.followup, -1 - rows.tier.astype(np.int32), rows.kind)
+    counts: Counter[str] = Counter()
+    for kind, n in zip(*np.unique(kinds, return_counts=True), strict=True):
+        word = Tier(-1 - kind).email_type if kind < 0 else email_type(int(kind), campaign_types)
+        counts[word] += int(n)
+    return dict(counts)
 
 
 def count_reasons(reasons: npt.NDArray[np.uint8]) -> dict[str, int]:

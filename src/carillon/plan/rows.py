@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
 from carillon.columns import Bools, Frame, Index
 from carillon.days import Days
 from carillon.keys import Keys, Kinds, event_of, is_followup, kind_of
+from carillon.packing import Small
 from carillon.windows import Reasons
-
-Small = npt.NDArray[np.uint8]
+from carillon.words import Standing
 
 
 @dataclass(frozen=True)
@@ -26,12 +25,8 @@ class Stored(Frame):
     reason: Reasons
     priority: Small
     pinned: Bools
-
-    @classmethod
-    def none(cls) -> Self:
-        days = np.zeros(0, np.int32)
-        small = np.zeros(0, np.uint8)
-        return cls(np.zeros(0, np.int64), days, days, small, small, np.zeros(0, bool))
+    tier: Small
+    """`words.Tier` of follow-ups."""
 
 
 @dataclass(frozen=True)
@@ -39,16 +34,18 @@ class Sent(Frame):
     """Emails that have left the planner's hands, ascending by key.
 
     A key without a known event holds event day 0: it is no candidate's, and counts for frequency only.
-    `counts`: whether it counts for frequency and cap (failed and cancelled ones do not).
     """
 
     key: Keys
     send: Days
-    counts: Bools
+    standing: Small
+    """`words.Standing`."""
+    priority: Small
 
-    @classmethod
-    def none(cls) -> Self:
-        return cls(np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, bool))
+    @property
+    def counts(self) -> Bools:
+        """Whether it counts for frequency and cap (failed and cancelled ones do not)."""
+        return self.standing != Standing.UNSENT
 
 
 @dataclass(frozen=True)
@@ -65,12 +62,19 @@ class Wanted(Frame):
     priority: Small
     lawful: Bools
     """Whether exclusion windows bind it (all but campaign types that say otherwise)."""
+    verdict: Reasons
+    """Why it is skipped whatever the day; `SkipReason.NONE` for most."""
+    held_up: Bools
+    """Its campaign is paused or inactive: that keeps back even what was moved by hand."""
+    tier: Small
+    """`words.Tier` of follow-ups."""
 
     @classmethod
     def none(cls) -> Self:
         days = np.zeros(0, np.int32)
         keys = np.zeros(0, np.int64)
-        return cls(keys, keys, days, days, np.zeros(0, np.uint8), np.zeros(0, bool))
+        small, flags = np.zeros(0, np.uint8), np.zeros(0, bool)
+        return cls(keys, keys, days, days, small, flags, small, flags, small)
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,7 @@ class Rows(Frame):
     """A skip whose day has passed: settled for its event, only kept."""
     fresh: Bools
     """Placed in this run on its ideal day or the first open one after it: smoothing may move it."""
+    tier: Small
 
     @property
     def kind(self) -> Kinds:

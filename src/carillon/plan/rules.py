@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from carillon.columns import Bools
 from carillon.days import FIRST_YEAR, LAST_YEAR, Days, anniversary, as_days, code_of
+from carillon.limits import NO_CAP
 from carillon.settings import Settings
 from carillon.windows import Windows
 from carillon.words import Kind
@@ -39,8 +40,13 @@ class Rules:
     ed_soft_share: Fraction
     cap_share: Fraction
     overage: Fraction
+    balanced: bool
+    """Whether crowded days are smoothed and capped at all."""
     emails_per_period: int
     period_days: int
+    follows_up: bool
+    followup_days_after: int
+    followup_lookback_days: int
     blackout_days: Days
     blackout_weekdays: Bools = field(default_factory=lambda: np.zeros(7, bool))
 
@@ -65,8 +71,12 @@ class Rules:
             ed_soft_share=Fraction(balance.ed_soft_limit_percentage),
             cap_share=Fraction(balance.daily_send_percentage_cap),
             overage=Fraction(balance.overage_threshold),
+            balanced=settings.features.load_balancing,
             emails_per_period=balance.max_emails_per_contact_per_period,
             period_days=balance.period_days,
+            follows_up=settings.features.followups,
+            followup_days_after=timing.followup_days_after,
+            followup_lookback_days=timing.followup_lookback_days,
             blackout_days=as_days(timing.blackout_dates),
             blackout_weekdays=np.array([name in timing.blackout_weekdays for name in WEEKDAYS]),
         )
@@ -82,10 +92,14 @@ class Rules:
 
     def daily_cap(self, eligible: int) -> int:
         """Emails a day (01-plan §7): never less than one."""
+        if not self.balanced:
+            return NO_CAP
         return max(1, eligible * self.cap_share.numerator // self.cap_share.denominator)
 
     def soft_limit(self, cap: int) -> int:
         """Effective-date emails of one ideal day above which they are spread."""
+        if not self.balanced:
+            return NO_CAP
         share = cap * self.ed_soft_share.numerator // self.ed_soft_share.denominator
         return max(1, min(self.ed_soft_limit, share))
 

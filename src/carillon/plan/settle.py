@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from carillon.columns import People
 from carillon.days import Days, date_of
 from carillon.errors import PlanBreach
 from carillon.keys import contact_of, is_followup
@@ -46,16 +45,20 @@ class Books:
 
 @dataclass(frozen=True)
 class Settled:
-    """A finished plan: its working set, the cap, and the days that stay above the threshold."""
+    """A finished plan: its working set, the cap, and the days that stay above the threshold.
+
+    It is not to be stored before `check` has passed it.
+    """
 
     working: Working
+    ledger: Ledger
     eligible: int
     cap: int
     over: dict[int, int]
 
 
 def settle(working: Working, books: Books, task: Task, more: More) -> Settled:
-    """Smooth, choose and balance until nothing moves; then check every rule once more."""
+    """Smooth, choose and balance until nothing moves."""
     rules, today = task.rules, task.today
     eligible = books.eligible_elsewhere + int(working.people.eligible.sum())
     cap = rules.daily_cap(eligible)
@@ -80,13 +83,15 @@ def settle(working: Working, books: Books, task: Task, more: More) -> Settled:
                 continue
         if not balance(ledger, book, rules):
             break
-    check(working.people, ledger.result(reason), ledger, rules, today)
+    ledger.result(reason)
     left_over = {today + int(day): int(book.counts[day]) for day in book.over(rules)}
-    return Settled(working, eligible, cap, left_over)
+    return Settled(working, ledger, eligible, cap, left_over)
 
 
-def check(people: People, rows: Rows, ledger: Ledger, rules: Rules, today: int) -> None:
+def check(settled: Settled, task: Task) -> None:
     """The rules once more, over the finished plan. Raises PlanBreach naming the first offender."""
+    people, rows, ledger = settled.working.people, settled.working.rows, settled.ledger
+    rules, today = task.rules, task.today
     planned = np.flatnonzero(rows.reason == SkipReason.NONE)
     send = rows.send[planned]
     reasons = rules.windows.reasons(people, rows.who[planned], send)
@@ -106,9 +111,9 @@ def check(people: People, rows: Rows, ledger: Ledger, rules: Rules, today: int) 
 
 def by_day(day: npt.NDArray[np.integer], n: npt.NDArray[np.integer] | None, today: int) -> Counts:
     """Counts from today on, shape (days,), of days (and how many of each)."""
-    ahead = day >= today
-    weights = None if n is None else n[ahead]
-    return np.bincount(day[ahead] - today, weights=weights).astype(np.int64)
+    # Cutting off the days before is cheaper than picking those that come.
+    first = int(day.min(initial=today))
+    return np.bincount(day - first, weights=n)[today - first :].astype(np.int64)
 
 
 def _smooth(working: Working, books: Books, task: Task, soft_limit: int) -> None:

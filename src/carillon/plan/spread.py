@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from carillon.columns import Bools, Index, People
 from carillon.days import Days
-from carillon.keys import is_followup, kind_of
+from carillon.keys import is_kind
 from carillon.limits import would_exceed
 from carillon.plan.hashing import Hashes
 from carillon.plan.ledger import Ledger, undecided
@@ -41,7 +41,7 @@ class DayBook:
 
 def smoothed(rows: Rows | Stored) -> Bools:
     """Effective-date rows that make their ideal day full, wherever they are placed by now."""
-    return undecided(rows) & (kind_of(rows.key) == Kind.EFFECTIVE_DATE) & ~is_followup(rows.key)
+    return undecided(rows) & is_kind(rows.key, Kind.EFFECTIVE_DATE)
 
 
 def smooth(people: People, rows: Rows, rules: Rules, today: int, full: Days, codes: Hashes) -> None:
@@ -49,22 +49,25 @@ def smooth(people: People, rows: Rows, rules: Rules, today: int, full: Days, cod
 
     `full`: ideal days that hold more effective-date emails than the soft limit.
     """
-    moving = np.flatnonzero(smoothed(rows) & rows.fresh & np.isin(rows.ideal, full))
-    reach = rules.smoothing_reach
+    moving = np.flatnonzero(smoothed(rows) & rows.fresh)
+    moving = moving[np.isin(rows.ideal[moving], full)]
+    shifts = range(-rules.smoothing_reach, rules.smoothing_reach + 1)
     for begin in range(0, len(moving), CHUNK):
         which = moving[begin : begin + CHUNK]
-        day = (rows.ideal[which, None] + np.arange(-reach, reach + 1)).astype(np.int32)
-        open_ = (day > today) & (day <= rows.deadline[which, None]) & ~rules.blacked_out(day)
-        line, column = np.nonzero(open_)
-        reasons = rules.windows.reasons(people, rows.who[which[line]], day[line, column])
-        open_[line, column] = reasons == SkipReason.NONE
-        count = open_.sum(axis=1)
-        some = np.flatnonzero(count)
-        which = which[some]
-        hashes = chance(people, rows.who[which], rows.key[which], codes)
-        nth = (hashes % count[some].astype(np.uint64)).astype(np.int64)
-        chosen = np.argmax(open_[some].cumsum(axis=1) > nth[:, None], axis=1)
-        rows.send[which] = day[some, chosen]
+        who, ideal, deadline = rows.who[which], rows.ideal[which], rows.deadline[which]
+        open_ = np.empty((len(shifts), len(which)), bool)
+        for at, shift in enumerate(shifts):
+            day = ideal + np.int32(shift)
+            open_[at] = (day > today) & (day <= deadline) & ~rules.blacked_out(day)
+            open_[at] &= rules.windows.reasons(people, who, day) == SkipReason.NONE
+        count = open_.sum(axis=0)
+        hashes = chance(people, who, rows.key[which], codes)
+        # The nth open day, where there is any.
+        nth = (hashes % np.maximum(count, 1).astype(np.uint64)).astype(np.int64)
+        for at, shift in enumerate(shifts):
+            chosen = np.flatnonzero(open_[at] & (nth == 0))
+            rows.send[which[chosen]] = ideal[chosen] + shift
+            nth -= open_[at]
 
 
 def balance(ledger: Ledger, book: DayBook, rules: Rules) -> bool:
@@ -84,7 +87,7 @@ def balance(ledger: Ledger, book: DayBook, rules: Rules) -> bool:
         movable = here[_can_move(ledger, here, later, tight, rules)]
         excess = int(book.counts[offset] - book.cap[offset])
         ranked = movable[np.argsort(_rank(ledger, movable), kind="stable")]
-        moved |= _move(ledger, ranked[-excess:], later, tight, book, rules)
+        moved |= _move(ledger, ranked[-excess:], offset, later, tight, book, rules)
     return moved
 
 
@@ -121,50 +124,57 @@ def _can_move(ledger: Ledger, entries: Index, days: Days, tight: Bools, rules: R
     return can
 
 
-def _move(ledger: Ledger, victims: Index, days: Days, tight: Bools, book: DayBook, rules: Rules) -> bool:
-    """Offer `days` in order to `victims`, best-ranked first. Returns whether anything moved."""
+def _move(
+    ledger: Ledger, victims: Index, source: int, days: Days, tight: Bools, book: DayBook, rules: Rules
+) -> bool:
+    """Offer `days` in order to `victims`, best-ranked first. Returns whether anything moved.
+
+    `source`: the offset of the day that all of them lie on.
+    """
     moved = False
     deadline = ledger.rows.deadline[ledger.row[victims]]
-    several = bool((np.bincount(ledger.who[victims]) > 1).any())
+    several = np.bincount(ledger.who[victims], minlength=len(ledger.people)) > 1
     for day in days.tolist():
         if len(victims) == 0 or day > deadline.max():
             break
         at = day - book.today
         room = int(book.cap[at] - book.counts[at])
         going: list[Index] = []
-        contacts: list[Index] = []
-        begin, step = 0, max(2 * room, 1024)
-        while room and begin < len(victims):
-            part = np.arange(begin, min(begin + step, len(victims)))
-            part = part[deadline[part] >= day]
+        taken = np.zeros(len(ledger.people), bool)
+        end = 0
+        while room and end < len(victims):
+            # Somewhat more than there is room for, because not all may go.
+            begin, end = end, min(end + max(room + room // 4, 1024), len(victims))
+            part = begin + np.flatnonzero(deadline[begin:end] >= day)
             part = part[_may_go(ledger, victims[part], day, tight, rules)]
-            if several:
-                part = _first_of_each(ledger.who[victims[part]], part, contacts)
-            part = part[:room]
+            part = _first_of_each(ledger.who[victims[part]], part, several, taken)[:room]
             going.append(part)
-            contacts.append(ledger.who[victims[part]])
+            taken[ledger.who[victims[part]]] = True
             room -= len(part)
-            begin += step
         gone = np.concatenate(going) if going else np.zeros(0, np.int64)
         if len(gone) == 0:
             continue
         moved = True
         book.counts[at] += len(gone)
-        np.subtract.at(book.counts, ledger.send[victims[gone]] - book.today, 1)
+        book.counts[source] -= len(gone)
         ledger.send[victims[gone]] = day
-        stays = np.ones(len(victims), bool)
-        stays[gone] = False
-        victims, deadline = victims[stays], deadline[stays]
+        victims, deadline = np.delete(victims, gone), np.delete(deadline, gone)
     return moved
 
 
-def _first_of_each(who: Index, part: Index, taken: list[Index]) -> Index:
-    """Of each contact the best-ranked one, and none of contacts that already go to this day."""
-    _, first = np.unique(who, return_index=True)
-    first.sort()
-    if taken:
-        first = first[~np.isin(who[first], np.concatenate(taken))]
-    return part[first]
+def _first_of_each(who: Index, part: Index, several: Bools, taken: Bools) -> Index:
+    """Of each contact the best-ranked one, and none of contacts that already go to this day.
+
+    By person, `several`: who has more than one victim, and `taken`: who already goes.
+    """
+    again = np.flatnonzero(several[who])
+    if len(again) == 0:
+        return part
+    _, first = np.unique(who[again], return_index=True)
+    keep = np.ones(len(part), bool)
+    keep[again] = False
+    keep[again[first]] = True
+    return part[keep & ~taken[who]]
 
 
 def _may_go(ledger: Ledger, entries: Index, day: int, tight: Bools, rules: Rules) -> Bools:

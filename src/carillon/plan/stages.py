@@ -6,6 +6,7 @@ engine. What needs everybody at once (smoothing, cap) follows in `settle`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -13,13 +14,14 @@ import numpy as np
 from carillon.columns import People
 from carillon.keys import contact_of, kind_of
 from carillon.plan import candidates
+from carillon.plan.followups import Followed
 from carillon.plan.hashing import Hashes
 from carillon.plan.place import keep_history, place
 from carillon.plan.rows import Rows, Sent, Stored, Wanted, find
 from carillon.plan.rules import Rules
 from carillon.words import Kind
 
-F = TypeVar("F", Rows, Wanted, Stored, Sent)
+F = TypeVar("F", Rows, Wanted, Stored, Sent, Followed)
 
 
 def plan_batch(
@@ -69,9 +71,15 @@ def in_order(frame: F) -> F:
 
 
 def _once(wanted: Wanted) -> Wanted:
-    """Ascending by key, each key once: a held event can be the next one as well."""
+    """Ascending by key, each key once: a held event can be the next one as well.
+
+    A campaign can want the same email for a target and for everyone; one came too late only if both did.
+    """
     wanted = in_order(wanted)
     if len(wanted) < 2:
         return wanted
     first = np.concatenate([[True], wanted.key[1:] != wanted.key[:-1]])
-    return wanted if first.all() else wanted.take(first)
+    if first.all():
+        return wanted
+    verdict = np.minimum.reduceat(wanted.verdict, np.flatnonzero(first))
+    return replace(wanted.take(first), verdict=verdict)

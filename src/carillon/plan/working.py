@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars as pl
@@ -12,17 +13,17 @@ from carillon.columns import Index, People
 from carillon.days import NO_DAY, Days
 from carillon.keys import CONTACT_SHIFT, EVENT_MASK, FOLLOWUP_BIT, KIND_SHIFT, contact_of
 from carillon.packing import unpack_state
-from carillon.plan import contacts
+from carillon.plan import contacts, followups
+from carillon.plan.campaigns import Campaigns, Targets, everyone, named
+from carillon.plan.campaigns import targets as targets_of
+from carillon.plan.followups import Answers, Followed
 from carillon.plan.hashing import Hashes
+from carillon.plan.moments import days_of
 from carillon.plan.rows import Rows, Sent, Stored, Wanted, find
 from carillon.plan.rules import Rules
 from carillon.plan.stages import in_order, plan_batch
+from carillon.store.planning import ADDED_COLUMN
 from carillon.words import SkipReason
-
-
-def no_extra(_people: People, _sent: Sent) -> Wanted:
-    """No candidates beside the anniversary emails."""
-    return Wanted.none()
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,21 @@ class Task:
     suppressed: Index
     codes: Hashes
     """See `hashing.code_table`."""
-    extra: Callable[[People, Sent], Wanted] = no_extra
-    """Where candidates of campaigns and follow-ups come from."""
+    campaigns: Campaigns
+    zone: ZoneInfo
+    """The workspace's, in which days begin."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What the store holds of some contacts, as `store.planning` and `store.planning_campaigns` give it."""
+
+    people: pl.DataFrame
+    plan: Sequence[np.ndarray]
+    outbox: Sequence[np.ndarray]
+    targets: pl.DataFrame | None = None
+    clicks: np.ndarray | None = None
+    answers: pl.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -52,6 +66,8 @@ class Working:
     stored: Stored
     sent: Sent
     rows: Rows
+    targets: Targets
+    followed: Followed
     orphans: Stored
     issues: list[contacts.Issue]
     mended_seeds: list[tuple[int, int]]
@@ -63,17 +79,13 @@ class Working:
         return Stored.concat([self.stored, self.orphans]) if len(self.orphans) else self.stored
 
 
-def work_on(
-    task: Task, frame: pl.DataFrame, plan: Sequence[np.ndarray], outbox: Sequence[np.ndarray]
-) -> Working:
-    """One batch through all stages that need no one else: the pure heart of a run.
-
-    `frame`, `plan` and `outbox` as `store.planning.PlanReader` gives them, of the same contacts.
-    """
-    read = contacts.read(frame, task.suppressed, task.rules, task.today)
-    stored, orphans = _stored(plan, read.people)
-    sent = _sent(outbox)
-    extra = task.extra(read.people, sent)
+def work_on(task: Task, batch: Batch) -> Working:
+    """One batch through all stages that need no one else: the pure heart of a run."""
+    batch = replace(batch, people=contacts.in_id_order(batch.people))
+    read = contacts.read(batch.people, task.suppressed, task.rules, task.today)
+    stored, orphans = _stored(batch.plan, read.people)
+    sent = _sent(batch.outbox)
+    targets, followed, extra = _extra(task, batch, read.people, sent)
     kept = _forgotten(stored, task.today) if task.fresh else stored
     rows = plan_batch(read.people, kept, sent, extra, task.rules, task.today, task.codes)
     return Working(
@@ -82,6 +94,8 @@ def work_on(
         stored,
         sent,
         rows,
+        targets,
+        followed,
         orphans,
         read.issues,
         read.mended_seeds,
@@ -116,6 +130,8 @@ def merge(parts: list[Working]) -> Working:
         in_order(stored),
         in_order(sent),
         rows,
+        Targets.concat([part.targets for part in parts]),
+        in_order(Followed.concat([part.followed for part in parts])),
         Stored.concat([part.orphans for part in parts]),
         [issue for part in parts for issue in part.issues],
         [seed for part in parts for seed in part.mended_seeds],
@@ -123,12 +139,31 @@ def merge(parts: list[Working]) -> Working:
     )
 
 
+def _extra(task: Task, batch: Batch, people: People, sent: Sent) -> tuple[Targets, Followed, Wanted]:
+    """Candidates of campaigns and follow-ups, and what they are made of."""
+    campaigns, rules, zone = task.campaigns, task.rules, task.zone
+    targets, wanted = Targets.none(), []
+    if batch.targets is not None and len(batch.targets):
+        targets = targets_of(batch.targets, campaigns, zone)
+        wanted.append(named(people, targets, campaigns, rules))
+    if campaigns.targets_all.any():
+        added = days_of(batch.people[ADDED_COLUMN], zone)
+        wanted.append(everyone(people, added, sent, campaigns, rules))
+    initial = followups.initial_emails(sent, campaigns, rules, task.today)
+    clicks = np.zeros(0, np.int64) if batch.clicks is None else batch.clicks
+    answers = Answers.none() if batch.answers is None else followups.answers(batch.answers, zone)
+    followed = followups.follow(initial, clicks, answers)
+    if len(initial):
+        wanted.append(followups.candidates(people, initial, followed, campaigns, rules))
+    return targets, followed, Wanted.concat(wanted) if wanted else Wanted.none()
+
+
 def _stored(plan: Sequence[np.ndarray], people: People) -> tuple[Stored, Stored]:
     """Rows of contacts that are there, and of those that are gone."""
     key, send, ideal, state = plan
-    reason, priority, pinned = unpack_state(state.astype(np.int32))
+    reason, priority, pinned, tier = unpack_state(state.astype(np.int32))
     known, _ = find(contact_of(key), people.id)
-    stored = Stored(key, send.astype(np.int32), ideal.astype(np.int32), reason, priority, pinned)
+    stored = Stored(key, send.astype(np.int32), ideal.astype(np.int32), reason, priority, pinned, tier)
     return in_order(stored.take(known)), stored.take(~known)
 
 
@@ -140,7 +175,7 @@ def _forgotten(stored: Stored, today: int) -> Stored:
 
 
 def _sent(outbox: Sequence[np.ndarray]) -> Sent:
-    _, contact, kind, followup, event, send, counts = outbox
+    contact, kind, followup, event, send, standing, priority = outbox
     key = (contact << CONTACT_SHIFT) | (kind << KIND_SHIFT) | (event & EVENT_MASK)
     key |= np.where(followup != 0, FOLLOWUP_BIT, 0)
-    return in_order(Sent(key, send.astype(np.int32), counts != 0))
+    return in_order(Sent(key, send.astype(np.int32), standing.astype(np.uint8), priority.astype(np.uint8)))

@@ -17,10 +17,7 @@ import numpy.typing as npt
 import polars as pl
 from sqlalchemy import Connection
 
-from carillon.store.engine import dbapi
-
-SEPARATOR = "\x1e"
-"""ASCII's record separator: no one types it. A value that holds it anyway is read the slow way."""
+from carillon.store.engine import SEPARATOR, dbapi
 
 ROWS_A_STATEMENT = 50
 COPY_ROWS = 500_000
@@ -58,7 +55,8 @@ def read_integers(connection: Connection, columns: Sequence[str], rest: str) -> 
 
 
 def _read_joined(connection: Connection, columns: Sequence[str], rest: str) -> pl.DataFrame:
-    # The separator is written out: char(30) would be called for every row, at twice the time.
+    # The separator is written out: char(30) would be called for every row, at twice the time. A value that
+    # holds it anyway is read the slow way.
     joined = ", ".join(f"group_concat(coalesce({column}, ''), '{SEPARATOR}')" for column in columns)
     counted = dbapi(connection).execute(f"select count(*), {joined} {rest}").fetchone()
     count = counted[0]

@@ -43,9 +43,9 @@ BULK_ROWS, BULK_SHARE = 1_000, 0.02
 """From so many changed contacts on, and such a share of all, "everybody" is noted instead of each."""
 
 _TYPES = {"sms_consent_at": "timestamptz", "tags": "jsonb", "attributes": "jsonb"}
-_MATCHING_CACHE = -262_144
+MATCHING_CACHE = -262_144
 """KiB of SQLite's cache while contacts are looked up in an order that is not theirs."""
-_SMALL_CACHE = -2_000
+SMALL_CACHE = -2_000
 """What `engine` sets; a large one makes CREATE INDEX slow."""
 
 Batch = tuple[pl.DataFrame, pl.DataFrame]
@@ -157,12 +157,12 @@ class _Upsert:
             raw = dbapi(self._connection)
             raw.create_function("carillon_merged", 2, merged_attributes, deterministic=True)
             raw.create_function("carillon_united", 2, united_tags, deterministic=True)
-            self._do(f"pragma cache_size = {_MATCHING_CACHE}")
+            self._do(f"pragma cache_size = {MATCHING_CACHE}")
         try:
             yield
         finally:
             if self._sqlite:
-                self._do(f"pragma cache_size = {_SMALL_CACHE}")
+                self._do(f"pragma cache_size = {SMALL_CACHE}")
         for name in layouts:
             self._do(f"drop table {name}")
 
@@ -201,10 +201,10 @@ class _Upsert:
         for kind, name, _ in saved:
             self._do(f"drop {kind} {name}")
         yield
-        self._do(f"pragma cache_size = {_SMALL_CACHE}")
+        self._do(f"pragma cache_size = {SMALL_CACHE}")
         for _, _, statement in saved:
             self._connection.exec_driver_sql(statement)
-        self._do(f"pragma cache_size = {_MATCHING_CACHE}")
+        self._do(f"pragma cache_size = {MATCHING_CACHE}")
 
     # -- who is who ----------------------------------------------------------------------------
 

@@ -16,8 +16,8 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import URL, Engine, create_engine, event, make_url, text
 from sqlalchemy import Connection as Connection  # for the rooms, which do not know the library
-from sqlalchemy import Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
@@ -27,6 +27,10 @@ T = TypeVar("T")
 
 BUSY_SECONDS = 60
 """How long SQLite itself waits for another writer before it says that the database is locked."""
+FOREIGN_BUSY_SECONDS = 10
+"""The same for a file of another program, which may be at work all day."""
+SEPARATOR = "\x1e"
+"""ASCII's record separator, which bulk reading puts between values: no one types it."""
 
 
 class Database:
@@ -36,6 +40,8 @@ class Database:
         """`place`: what to call it to people; `attempts`, `delay` (seconds): for transient errors."""
         self.engine, self.place = engine, place
         self._attempts, self._delay = attempts, delay
+        self.opening: Callable[[Connection], object] | None = None
+        """Done once, at the beginning of the first transaction that writes, and as a part of it."""
 
     @property
     def is_sqlite(self) -> bool:
@@ -55,8 +61,10 @@ class Database:
             with connection.begin():
                 yield connection
 
-    def write(self, work: Callable[[Connection], T]) -> T:
+    def write(self, work: Callable[[Connection], T], *, durable: bool = False) -> T:
         """Run `work` in one transaction, again with growing pauses if another writer is in the way.
+
+        `durable`: what it writes outlives a loss of power, too (SQLite; PostgreSQL's always does).
 
         Raises Busy if it still is after the last attempt, WorkspaceError where the disk is full or
         read-only. `work` may be called more than once and must do all its writing on its connection.
@@ -68,9 +76,13 @@ class Database:
             reraise=True,
         ):
             with attempt, self._border(), self.engine.connect() as connection:
-                connection.execution_options(carillon_writes=True)
+                connection.execution_options(carillon_writes=True, carillon_durable=durable)
                 with connection.begin():
-                    return work(connection)
+                    if self.opening is not None:
+                        self.opening(connection)
+                    done = work(connection)
+                self.opening = None
+                return done
         raise AssertionError("Retrying either returns or raises")
 
     def version(self) -> str | None:
@@ -99,12 +111,6 @@ class Database:
 
     def migrate(self) -> None:
         """Bring the schema up to date; all of it or nothing."""
-        config = _alembic()
-
-        def upgrade(connection: Connection) -> None:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-
         self.write(upgrade)
 
     def close(self) -> None:
@@ -152,6 +158,26 @@ def open_database(url: str, folder: Path, attempts: int = 3, delay: float = 5.0)
         raise WorkspaceError(
             'PostgreSQL needs an extra: install it with `pip install "carillon-mail[postgres]"`.'
         ) from error
+
+
+def open_foreign(file: Path) -> Database:
+    """The SQLite database of another program.
+
+    Nothing in its schema is trusted, its journal mode stays as it is, references between its tables are
+    not enforced while they are changed, and text need not be UTF-8. Nothing is tried twice.
+    """
+    url = URL.create("sqlite", database=str(file))
+    engine = create_engine(url, connect_args={"isolation_level": None})
+    event.listen(engine, "connect", _prepare_foreign)
+    event.listen(engine, "begin", _begin_sqlite)
+    return Database(engine, str(file), attempts=1, delay=0)
+
+
+def upgrade(connection: Connection) -> None:
+    """Bring the schema up to date within the caller's transaction."""
+    config = _alembic()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
 
 
 def newest_version() -> str:
@@ -229,6 +255,36 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.execute("pragma cache_size = -2000")
 
 
+def _prepare_foreign(connection: sqlite3.Connection, _record: object) -> None:
+    connection.execute(f"pragma busy_timeout = {FOREIGN_BUSY_SECONDS * 1000}")
+    connection.execute("pragma trusted_schema = off")
+    connection.execute("pragma foreign_keys = off")
+    connection.execute("pragma cache_size = -2000")
+    connection.text_factory = _lenient
+
+
+def _lenient(raw: bytes) -> str:
+    """Text as UTF-8 or, value by value, as old programs on Windows wrote it."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        separator = SEPARATOR.encode()
+        return SEPARATOR.join(_in_some_encoding(part) for part in raw.split(separator))
+
+
+def _in_some_encoding(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("cp1252", "replace")
+
+
 def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("carillon_writes")
-    connection.exec_driver_sql("begin immediate" if writes else "begin")
+    options = connection.get_execution_options()
+    if options.get("carillon_writes"):
+        # A connection is used again by others: each transaction that writes says how safe it wants to be.
+        level = "full" if options.get("carillon_durable") else "normal"
+        connection.exec_driver_sql(f"pragma synchronous = {level}")
+        connection.exec_driver_sql("begin immediate")
+    else:
+        connection.exec_driver_sql("begin")

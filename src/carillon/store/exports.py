@@ -13,12 +13,12 @@ import numpy as np
 import polars as pl
 from sqlalchemy import Connection, text
 
-from carillon.keys import CONTACT_SHIFT, contact_of, event_of, is_followup, kind_of
-from carillon.packing import TIER_SHIFT, unpack_state
+from carillon.keys import CONTACT_SHIFT, contact_of, event_of, followup_kind, is_followup, kind_of
+from carillon.packing import unpack_state
 from carillon.store.bulk import is_sqlite, read_integers
 from carillon.store.engine import scalar
 from carillon.store.frames import read_named
-from carillon.words import Status
+from carillon.words import FIRST_CAMPAIGN, Status
 
 CONTACT_COLUMNS = (
     "id", "email", "first_name", "last_name", "phone_number", "zip_code", "state", "birth_date",
@@ -38,11 +38,10 @@ _INTEGERS = ("id", "contact_id", "priority", "pinned")
 
 _LOWEST, _HIGHEST = -(1 << 31), (1 << 32) - 1
 """Beyond all contact ids there can be in keys of the plan, and in files of other programs."""
-_TIERS = 3
 _OUTBOX = (
     "id", "contact_id", "email_type", "event", "scheduled_send_date", "scheduled_send_time",
     "original_send_date", "status", "skip_reason", "priority", "email_template", "sms_template", "channel",
-    "run",
+    "campaign_instance_id", "run",
 )  # fmt: skip
 _NAMED_OTHERWISE = {
     "scheduled_send_date": "send",
@@ -90,6 +89,8 @@ class ScheduleReader:
         reasons = connection.execute(text("select code, word from skip_reasons"))
         self._reasons = {int(code): str(word) for code, word in reasons}
         runs = connection.execute(text("select id, scheduler_run_id from scheduler_checkpoints"))
+        instances = connection.execute(text("select id, instance_name from campaign_instances"))
+        self._instances = {int(number): str(name) for number, name in instances}
         self._runs = {int(number): str(run) for number, run in runs}
 
     def between(self, low: int, high: int) -> pl.DataFrame:
@@ -105,7 +106,10 @@ class ScheduleReader:
             people, on="contact_id", how="left", maintain_order="left"
         )
         run = pl.col("run").replace_strict(self._runs, default=None, return_dtype=pl.String)
-        found = found.with_columns(run.alias("scheduler_run_id"), campaign_instance=pl.lit(None, pl.String))
+        instance = pl.col("campaign_instance_id").replace_strict(
+            self._instances, default=None, return_dtype=pl.String
+        )
+        found = found.with_columns(run.alias("scheduler_run_id"), instance.alias("campaign_instance"))
         return found.select(
             pl.col(name).cast(pl.Int64 if name in _INTEGERS else pl.String) for name in SCHEDULE_COLUMNS
         )
@@ -116,13 +120,14 @@ class ScheduleReader:
             ("id", "send", "ideal", "state", "run"),
             f"from plan where id >= {max(low, 0) << CONTACT_SHIFT} and id < {high << CONTACT_SHIFT}",
         )
-        reason, priority, pinned = unpack_state(state.astype(np.int32))
-        tier = (state >> TIER_SHIFT) & _TIERS
+        reason, priority, pinned, tier = unpack_state(state.astype(np.int32))
+        kind = kind_of(key).astype(np.int64)
         rows = pl.DataFrame(
             {
                 "id": key,
                 "contact_id": contact_of(key),
-                "kind": np.where(is_followup(key), -1 - tier, kind_of(key)).astype(np.int64),
+                "kind": np.where(is_followup(key), followup_kind(kind, tier), kind),
+                "campaign_instance_id": np.where(kind >= FIRST_CAMPAIGN, kind - FIRST_CAMPAIGN, 0),
                 "event_date": _dates(event_of(key)),
                 "scheduled_send_date": _dates(send),
                 "original_send_date": _dates(ideal),
@@ -154,7 +159,10 @@ class ScheduleReader:
             self._connection, columns, f"from outbox where contact_id >= {low} and contact_id < {high}"
         )
         return rows.with_columns(
-            *(pl.col(name).cast(pl.Int64) for name in ("id", "contact_id", "priority", "run")),
+            *(
+                pl.col(name).cast(pl.Int64)
+                for name in ("id", "contact_id", "priority", "campaign_instance_id", "run")
+            ),
             *(
                 pl.col(name).cast(pl.Int32).cast(pl.Date)
                 for name in ("scheduled_send_date", "original_send_date")

@@ -1,19 +1,39 @@
-"""How much mail goes on which day, counted by the database.
+"""How much mail goes on which day.
 
-The plan itself is never scanned: `plan_days` holds its counts by day, kind and reason, a few thousand
-rows however many contacts there are.
+By type and campaign the plan itself is never scanned: `plan_days` holds its counts by day, kind and reason, a
+few thousand rows however many contacts there are. By state it has to be: no count of that is kept, so every
+planned row is read once, with the state of its contact, a range of contacts at a time. (A `group by` over
+the join of both tables sorts all of them, which takes SQLite several times as long.)
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import numpy as np
+import polars as pl
 from sqlalchemy import Connection, text
 
+from carillon.keys import CONTACT_SHIFT, KIND_MASK, KIND_SHIFT
+from carillon.packing import REASON_MASK
+from carillon.store.bulk import read_integers, read_strings
+from carillon.store.people import INSTANCE
+from carillon.store.planning import PlanReader, iter_ranges
 from carillon.words import Status
 
 FOLLOWUP = "followup"
 """What follow-ups of any tier are called in a forecast."""
+_STEP = 500_000
+"""Contacts whose rows are in memory at a time."""
+_FOLLOWUPS = KIND_MASK + 1
+"""`plan_days.kind` of a kind's follow-ups is so much more."""
+_DAY_BITS = 16
+"""Enough for every day there can be in a plan."""
+
+_Counts = Counter[tuple[str | None, int, int]]
+"""How many by state, kind (as in `plan_days`) and day."""
 
 
 @dataclass(frozen=True)
@@ -26,13 +46,17 @@ class LastPlan:
 
 @dataclass(frozen=True)
 class Volume:
-    """Emails of one type on one day (a day number)."""
+    """Emails of one type and campaign on one day (a day number)."""
 
     day: int
     email_type: str
     planned: int
     left: int
     """Released, sent or in doubt: no longer the planner's, and counted against the cap."""
+    campaign: str | None = None
+    """The name of the instance it belongs to, also that of a follow-up."""
+    state: str | None = None
+    """Of the contacts, where it was asked for and is known."""
 
 
 def last_plan(connection: Connection) -> LastPlan | None:
@@ -41,31 +65,21 @@ def last_plan(connection: Connection) -> LastPlan | None:
     return None if row is None else LastPlan(int(row[0]), int(row[1]))
 
 
-def volumes(connection: Connection, first: int, last: int) -> list[Volume]:
+def volumes(connection: Connection, first: int, last: int, by_state: bool = False) -> list[Volume]:
     """Cap-counted emails of the days `first` to `last` (both included), ascending by day and type."""
-    span = {"first": first, "last": last}
-    planned = connection.execute(
-        text(
-            "select d.day, coalesce(k.email_type, :followup), sum(d.n) from plan_days d"
-            " left join plan_kinds k on k.kind = d.kind"
-            " where d.reason = 0 and d.n > 0 and d.day between :first and :last"
-            " group by d.day, coalesce(k.email_type, :followup)"
-        ),
-        {**span, "followup": FOLLOWUP},
-    )
-    left = connection.execute(
-        text(
-            "select send, email_type, count(*) from outbox where send between :first and :last"
-            " and enrollment_id is null and channel = 'email' and status not in (:failed, :cancelled)"
-            " group by send, email_type"
-        ),
-        {**span, "failed": Status.FAILED.value, "cancelled": Status.CANCELLED.value},
-    )
-    counts: dict[tuple[int, str], list[int]] = {}
-    for column, rows in enumerate((planned, left)):
-        for day, email_type, n in rows:
-            counts.setdefault((int(day), email_type), [0, 0])[column] += int(n)
-    return [Volume(day, kind, *numbers) for (day, kind), numbers in sorted(counts.items())]
+    planned = _planned_by_state(connection, first, last) if by_state else _planned(connection, first, last)
+    kinds = _kinds(connection)
+    counts: dict[tuple[int, str, str, str], list[int]] = {}
+    for (state, sort, day), n in planned.items():
+        email_type, campaign = kinds.get(sort % _FOLLOWUPS, ("campaign", None))
+        name = FOLLOWUP if sort >= _FOLLOWUPS else email_type
+        counts.setdefault((day, name, campaign or "", state or ""), [0, 0])[0] += n
+    for day, name, campaign, state, n in _left(connection, first, last, by_state):
+        counts.setdefault((day, name, campaign or "", state or ""), [0, 0])[1] += n
+    return [
+        Volume(day, name, planned, left, campaign or None, state or None)
+        for (day, name, campaign, state), (planned, left) in sorted(counts.items())
+    ]
 
 
 def skips(connection: Connection) -> dict[str, int]:
@@ -77,3 +91,108 @@ def skips(connection: Connection) -> dict[str, int]:
         )
     )
     return {word: int(n) for word, n in rows}
+
+
+def _kinds(connection: Connection) -> dict[int, tuple[str, str | None]]:
+    """Email type and name of the campaign instance, by kind."""
+    rows = connection.execute(
+        text(
+            "select k.kind, k.email_type, i.instance_name from plan_kinds k"
+            " left join campaign_instances i on i.id = k.campaign_instance_id where k.kind >= 0"
+        )
+    )
+    return {int(kind): (email_type, campaign) for kind, email_type, campaign in rows}
+
+
+def _planned(connection: Connection, first: int, last: int) -> _Counts:
+    rows = connection.execute(
+        text(
+            "select kind, day, n from plan_days where reason = 0 and n > 0 and day between :first and :last"
+        ),
+        {"first": first, "last": last},
+    )
+    return Counter({(None, int(kind), int(day)): int(n) for kind, day, n in rows})
+
+
+def _planned_by_state(connection: Connection, first: int, last: int) -> _Counts:
+    # The plus keeps SQLite from going by day, which would look up every row on its own.
+    days = f"+send between {max(first, 0)} and {min(last, (1 << _DAY_BITS) - 1)}"
+    packed = f"((id >> {KIND_SHIFT}) << {_DAY_BITS}) | send"
+
+    def fetch(span: tuple[int, int]) -> tuple[pl.DataFrame, np.ndarray]:
+        low, high = span
+        where = f"from contacts where id >= {low} and id < {high}"
+        people = read_strings(connection, ("id", "state"), where)
+        where = f"id >= {low << CONTACT_SHIFT} and id < {high << CONTACT_SHIFT} and {days}"
+        where += f" and state & {REASON_MASK} = 0"
+        return people, read_integers(connection, (packed,), f"from plan where {where}")[0]
+
+    counts: _Counts = Counter()
+    with ThreadPoolExecutor(1) as reading:
+        for people, values in reading.map(fetch, iter_ranges(PlanReader(connection).edges(_STEP))):
+            ids, places, names = _states(people)
+            contact = values >> (CONTACT_SHIFT - KIND_SHIFT + _DAY_BITS)
+            at = np.searchsorted(ids, contact)
+            place = np.where(ids[at] == contact, places[at], 0)
+            sort, day = (values >> _DAY_BITS) & (2 * _FOLLOWUPS - 1), values & ((1 << _DAY_BITS) - 1)
+            counts.update(_cells(place, sort, day, names))
+    return counts
+
+
+def _states(frame: pl.DataFrame) -> tuple[np.ndarray, np.ndarray, list[str | None]]:
+    """Contact ids, ascending, the place of each one's state in the third, which begins with None."""
+    known = frame["state"].unique().sort()
+    places = frame["state"].replace_strict(known, range(1, len(known) + 1), return_dtype=pl.Int64).to_numpy()
+    ids = frame["id"].cast(pl.Int64).to_numpy()
+    order = np.argsort(ids)
+    # One that is never met, for the rows of contacts that are gone.
+    return (
+        np.append(ids[order], np.iinfo(np.int64).max),
+        np.append(places[order], 0),
+        [None, *(name or None for name in known)],
+    )
+
+
+def _cells(
+    place: np.ndarray, sort: np.ndarray, day: np.ndarray, names: list[str | None]
+) -> dict[tuple[str | None, int, int], int]:
+    """How many rows there are of each state, kind and day."""
+    if len(day) == 0:
+        return {}
+    kinds = np.flatnonzero(np.bincount(sort))
+    index = np.zeros(int(kinds[-1]) + 1, np.int64)
+    index[kinds] = np.arange(len(kinds))
+    start, length = int(day.min()), int(day.max() - day.min()) + 1
+    n = np.bincount((place * len(kinds) + index[sort]) * length + day - start)
+    found: _Counts = Counter()
+    for cell in np.flatnonzero(n).tolist():
+        rest, offset = divmod(cell, length)
+        state, kind = divmod(rest, len(kinds))
+        found[names[state], int(kinds[kind]), start + offset] += int(n[cell])
+    return found
+
+
+def _left(
+    connection: Connection, first: int, last: int, by_state: bool
+) -> list[tuple[int, str, str | None, str | None, int]]:
+    """Day, type, campaign, state and number of what has left."""
+    state = "c.state" if by_state else "null"
+    join = "left join contacts c on c.id = o.contact_id" if by_state else ""
+    word = "case when o.followup <> 0 then :followup else o.email_type end"
+    columns = f"o.send, {word}, i.instance_name"
+    rows = connection.execute(
+        text(
+            f"select {columns}, {state}, count(*) from outbox o"
+            f" left join campaign_instances i on i.id = {INSTANCE} {join}"
+            " where o.send between :first and :last and o.enrollment_id is null and o.channel = 'email'"
+            f" and o.status not in (:failed, :cancelled) group by 1, 2, 3{', 4' if by_state else ''}"
+        ),
+        {
+            "first": first,
+            "last": last,
+            "followup": FOLLOWUP,
+            "failed": Status.FAILED.value,
+            "cancelled": Status.CANCELLED.value,
+        },
+    )
+    return [(int(day), kind, campaign, where, int(n)) for day, kind, campaign, where, n in rows]

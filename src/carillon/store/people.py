@@ -9,10 +9,16 @@ from difflib import get_close_matches
 from sqlalchemy import Connection, text
 
 from carillon.keys import CONTACT_SHIFT
+from carillon.words import FIRST_CAMPAIGN, UNKNOWN_KIND
 
 _COLUMNS = (
     "id, email, first_name, last_name, zip_code, state, birth_date, effective_date, status, external_id"
 )
+INSTANCE = (
+    "coalesce(o.campaign_instance_id,"
+    f" case when o.kind >= {FIRST_CAMPAIGN} and o.kind < {UNKNOWN_KIND} then o.kind - {FIRST_CAMPAIGN} end)"
+)
+"""The campaign instance of an outbox row `o`."""
 _LOOKED_AT = 500
 """Addresses compared for a suggestion: those that begin alike."""
 
@@ -38,11 +44,24 @@ class Left:
     """An email that has left the planner's hands. Days are day numbers."""
 
     key: int
+    """Below 0 for mail from elsewhere."""
     email_type: str
     event: int | None
     send: int
     ideal: int | None
     status: str
+    followup: bool
+    template: str | None
+    campaign: str | None
+    """The name of its instance."""
+
+
+@dataclass(frozen=True)
+class Aim:
+    """A campaign that the contact is a named target of, with the trigger date as stored."""
+
+    instance: int
+    trigger: str
 
 
 def find(connection: Connection, wanted: str) -> list[Profile]:
@@ -112,12 +131,29 @@ def left(connection: Connection, contact_id: int, since: int) -> list[Left]:
     """Emails of the contact that have left for days from `since` on, ascending by day."""
     rows = connection.execute(
         text(
-            "select id, email_type, event, send, ideal, status from outbox"
-            " where contact_id = :id and send >= :since and channel = 'email' order by send, id"
+            "select o.id, o.email_type, o.event, o.send, o.ideal, o.status, o.followup, o.email_template,"
+            " i.instance_name from outbox o"
+            f" left join campaign_instances i on i.id = {INSTANCE}"
+            " where o.contact_id = :id and o.send >= :since and o.channel = 'email' order by o.send, o.id"
         ),
         {"id": contact_id, "since": since},
     )
-    return [Left(*row) for row in rows]
+    return [
+        Left(key, kind, event, send, ideal, status, bool(followup), template, campaign)
+        for key, kind, event, send, ideal, status, followup, template, campaign in rows
+    ]
+
+
+def aims(connection: Connection, contact_id: int) -> list[Aim]:
+    """What campaigns target the contact by name for, ascending by instance and date."""
+    rows = connection.execute(
+        text(
+            "select campaign_instance_id, trigger_date from contact_campaigns where contact_id = :id"
+            " order by campaign_instance_id, trigger_date"
+        ),
+        {"id": contact_id},
+    )
+    return [Aim(int(row[0]), row[1]) for row in rows]
 
 
 def planned_on(connection: Connection, contact_id: int) -> dict[int, date]:

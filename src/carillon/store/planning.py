@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -18,7 +18,7 @@ from carillon.errors import WorkspaceError
 from carillon.keys import CONTACT_SHIFT
 from carillon.store.bulk import read_integers, read_strings, stage_arrays
 from carillon.store.engine import scalar
-from carillon.words import Status
+from carillon.words import FIRST_CAMPAIGN, UNKNOWN_KIND, Standing, Status
 
 Ints = npt.NDArray[np.int64]
 
@@ -34,18 +34,25 @@ CONTACT_COLUMNS = (
     "external_id",
 )
 PLAN_COLUMNS = ("id", "send", "ideal", "state")
+ADDED_COLUMN = "created_at"
+"""Read as well where a campaign writes to everyone: the day depends on it."""
 _UNSENT = f"'{Status.FAILED}', '{Status.CANCELLED}'"
 """Left the planner's hands without counting for frequency or cap."""
-SENT_COLUMNS = ("id", "contact_id", "kind", "followup", "event", "send", "counts")
+SENT_COLUMNS = ("contact_id", "kind", "followup", "event", "send", "standing", "priority")
+STANDING = SENT_COLUMNS.index("standing")
 _SENT = (
-    "id",
     "contact_id",
     "kind",
     "followup",
     "coalesce(event, 0)",
     "send",
-    f"case when status in ({_UNSENT}) then 0 else 1 end",
+    f"case when status in ({_UNSENT}) then {Standing.UNSENT}"
+    f" when status in ('{Status.SENT}', '{Status.DELIVERED}') then {Standing.SENT}"
+    f" when status in ('{Status.SCHEDULED}', '{Status.PROCESSING}') then {Standing.RELEASED}"
+    f" else {Standing.GONE} end",
+    "coalesce(priority, 10)",
 )
+_PLANNER_MAIL = "enrollment_id is null and channel = 'email'"
 MAX_CONTACT_ID = (1 << 32) - 1
 EVERYBODY = 0
 """The contact id that stands for all of them in `changes`."""
@@ -68,10 +75,10 @@ class PlanReader:
     """Reads for one run of the planner, all from one snapshot."""
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+        self.connection = connection
 
     def state(self) -> PlannerState | None:
-        row = self._connection.execute(
+        row = self.connection.execute(
             text(
                 "select rules, today, eligible, contacts_checksum, schedules_checksum from planner_state"
                 " where id = 1"
@@ -81,23 +88,20 @@ class PlanReader:
 
     def changes(self) -> tuple[Ints, Ints]:
         """Change numbers and contact ids since the last run."""
-        seq, contact = read_integers(self._connection, ("seq", "contact_id"), "from changes")
+        seq, contact = read_integers(self.connection, ("seq", "contact_id"), "from changes")
         return seq, contact
-
-    def instance_names(self) -> dict[int, str]:
-        """Kinds of campaigns in the stored plan and the names their choices hang on."""
-        rows = self._connection.execute(text("select kind, email_type from plan_kinds where kind >= 16"))
-        return {row[0]: row[1] for row in rows}
 
     def count(self) -> int:
         """How many contacts there are."""
-        return int(scalar(self._connection, "select count(*) from contacts"))
+        return int(scalar(self.connection, "select count(*) from contacts"))
 
     def edges(self, size: int) -> list[int]:
         """Contact ids that cut all contacts into ranges [a, b) of about `size` each, ascending."""
-        bounds = self._connection.execute(text("select min(id), max(id) from contacts")).one()
+        # Asked for both ends at once, SQLite would read the whole table.
+        ends_of = "select (select min(id) from {0}), (select max(id) from {0})"
+        bounds = self.connection.execute(text(ends_of.format("contacts"))).one()
         # Planned emails of contacts that are gone must be met as well.
-        planned = self._connection.execute(text("select min(id), max(id) from plan")).one()
+        planned = self.connection.execute(text(ends_of.format("plan"))).one()
         ends = [int(end) for end in bounds if end is not None]
         if ends and (ends[0] < 1 or ends[1] > MAX_CONTACT_ID):
             raise WorkspaceError(
@@ -111,27 +115,25 @@ class PlanReader:
         low, high = min(ends), max(ends)
         if high - low < 4 * size + 2 * self.count():
             return [*range(low, high + 1, size), high + 1]
-        ids = np.sort(read_integers(self._connection, ("id",), "from contacts")[0])
+        ids = np.sort(read_integers(self.connection, ("id",), "from contacts")[0])
         return [low, *ids[size::size].tolist(), high + 1]
 
-    def contacts(self, low: int, high: int) -> pl.DataFrame:
-        """Contacts of the id range [low, high) as strings, columns `CONTACT_COLUMNS`."""
-        return read_strings(
-            self._connection, CONTACT_COLUMNS, f"from contacts where id >= {low} and id < {high}"
-        )
+    def contacts(self, low: int, high: int, columns: Sequence[str] = CONTACT_COLUMNS) -> pl.DataFrame:
+        """Contacts of the id range [low, high) as strings."""
+        return read_strings(self.connection, columns, f"from contacts where id >= {low} and id < {high}")
 
-    def contacts_of(self, ids: Ints) -> pl.DataFrame:
+    def contacts_of(self, ids: Ints, columns: Sequence[str] = CONTACT_COLUMNS) -> pl.DataFrame:
         """Contacts with these ids, as `contacts`."""
         self._stage(ids)
-        columns = [f"c.{column}" for column in CONTACT_COLUMNS]
-        frame = read_strings(self._connection, columns, "from temp_wanted w join contacts c on c.id = w.id")
-        return frame.rename(dict(zip(columns, CONTACT_COLUMNS, strict=True)))
+        named = [f"c.{column}" for column in columns]
+        frame = read_strings(self.connection, named, "from temp_wanted w join contacts c on c.id = w.id")
+        return frame.rename(dict(zip(named, columns, strict=True)))
 
     def suppressed(self) -> Ints:
         """Ids of contacts whose address is suppressed, ascending."""
         parts = [
             read_integers(
-                self._connection,
+                self.connection,
                 ("c.id",),
                 "from suppressions s join contacts c on lower(c.email) = lower(s.address)"
                 f" and c.external_id {given} null",
@@ -143,40 +145,43 @@ class PlanReader:
     def stored(self, low: int, high: int) -> list[Ints]:
         """Plan rows of the contact range [low, high): one array for each of `PLAN_COLUMNS`."""
         span = f"id >= {low << CONTACT_SHIFT} and id < {high << CONTACT_SHIFT}"
-        return read_integers(self._connection, PLAN_COLUMNS, f"from plan where {span}")
+        return read_integers(self.connection, PLAN_COLUMNS, f"from plan where {span}")
 
     def stored_of(self, ids: Ints) -> list[Ints]:
         """Plan rows of these contacts."""
         self._stage(ids)
         return read_integers(
-            self._connection,
+            self.connection,
             [f"p.{column}" for column in PLAN_COLUMNS],
             f"from temp_wanted w join plan p on p.id >= w.id << {CONTACT_SHIFT}"
             f" and p.id < (w.id + 1) << {CONTACT_SHIFT}",
         )
 
     def sent(self, low: int, high: int, since: int) -> list[Ints]:
-        """Outbox rows without enrollment of a contact range, due on `since` or later: `SENT_COLUMNS`."""
+        """Outbox rows without enrollment of a contact range: `SENT_COLUMNS`.
+
+        Those due on `since` or later, and of campaigns all: their targets stay candidates for ever.
+        """
         return read_integers(
-            self._connection,
+            self.connection,
             _SENT,
-            f"from outbox where contact_id >= {low} and contact_id < {high} and {_planner_mail(since)}",
+            f"from outbox where contact_id >= {low} and contact_id < {high} and {_history(since)}",
         )
 
     def sent_of(self, ids: Ints, since: int) -> list[Ints]:
         """Outbox rows of these contacts, as `sent`."""
         self._stage(ids)
         return read_integers(
-            self._connection,
+            self.connection,
             _SENT,
             "from (select o.* from temp_wanted w join outbox o on o.contact_id = w.id) o"
-            f" where {_planner_mail(since)}",
+            f" where {_history(since)}",
         )
 
     def contacts_due(self, days: list[int]) -> Ints:
         """Ids of contacts with a planned row on one of `days`."""
         listed = ", ".join(map(str, days))
-        keys = read_integers(self._connection, ("id",), f"from plan where send in ({listed})")[0]
+        keys = read_integers(self.connection, ("id",), f"from plan where send in ({listed})")[0]
         return np.unique(keys >> CONTACT_SHIFT)
 
     def planned_days(self, since: int) -> tuple[Ints, Ints]:
@@ -188,14 +193,14 @@ class PlanReader:
     def left_days(self, since: int) -> tuple[Ints, Ints]:
         """Days from `since` on and how many cap-counted emails have left the plan for each."""
         return self._pairs(
-            f"select send, count(*) from outbox where {_planner_mail(since)}"
-            f" and status not in ({_UNSENT}) group by send",
+            f"select send, count(*) from outbox where send >= {since} and {_PLANNER_MAIL}"
+            f" and kind <> {UNKNOWN_KIND} and status not in ({_UNSENT}) group by send",
             since,
         )
 
     def totals(self) -> tuple[int, int]:
         """Planned and skipped rows of the whole plan."""
-        row = self._connection.execute(
+        row = self.connection.execute(
             text(
                 "select coalesce(sum(case when reason = 0 then n end), 0),"
                 " coalesce(sum(case when reason > 0 then n end), 0) from plan_days"
@@ -209,16 +214,16 @@ class PlanReader:
 
     def blocks(self) -> dict[int, bytes]:
         """The stored fingerprints."""
-        rows = self._connection.execute(text("select block, prints from plan_blocks"))
+        rows = self.connection.execute(text("select block, prints from plan_blocks"))
         return {row[0]: bytes(row[1]) for row in rows}
 
     def _pairs(self, statement: str, since: int) -> tuple[Ints, Ints]:
-        rows = self._connection.execute(text(statement), {"since": since}).all()
+        rows = self.connection.execute(text(statement), {"since": since}).all()
         table = np.array([(int(row[0]), int(row[1])) for row in rows], np.int64).reshape(-1, 2)
         return table[:, 0], table[:, 1]
 
     def _stage(self, ids: Ints) -> None:
-        stage_arrays(self._connection, "temp_wanted", ("id",), [ids])
+        stage_arrays(self.connection, "temp_wanted", ("id",), [ids])
 
 
 def iter_ranges(edges: list[int]) -> Iterator[tuple[int, int]]:
@@ -226,5 +231,6 @@ def iter_ranges(edges: list[int]) -> Iterator[tuple[int, int]]:
     return pairwise(edges)
 
 
-def _planner_mail(since: int) -> str:
-    return f"send >= {since} and enrollment_id is null and channel = 'email'"
+def _history(since: int) -> str:
+    campaigns = f"(kind >= {FIRST_CAMPAIGN} and kind < {UNKNOWN_KIND})"
+    return f"(send >= {since} or {campaigns}) and {_PLANNER_MAIL}"

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
-from carillon.store.engine import scalar
+from carillon.store.engine import Database, scalar
 from carillon.words import RunStatus, Status
 
 
@@ -81,3 +81,9 @@ def read(connection: Connection, today: int, since: datetime) -> State:
 def _moment(value: str | datetime) -> datetime:
     """SQLite gives text, PostgreSQL a moment."""
     return datetime.fromisoformat(value) if isinstance(value, str) else value
+
+
+def has_contacts(database: Database) -> bool:
+    """Whether a Carillon database holds anyone."""
+    with database.snapshot() as connection:
+        return scalar(connection, "select 1 from contacts limit 1") is not None

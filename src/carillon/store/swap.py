@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -88,10 +88,10 @@ class PlanWriter:
         )
 
     @contextmanager
-    def in_bulk(self, counts: DayCounts | None) -> Iterator[None]:
+    def in_bulk(self, counts: Callable[[], DayCounts] | None) -> Iterator[None]:
         """Without index and day counts while many rows are written; both are made at the end.
 
-        `counts`: what the day counts will be, if the caller knows; else they are counted.
+        `counts`: tells what the day counts will be, if the caller knows; else they are counted.
         """
         run = self.connection.exec_driver_sql
         if is_sqlite(self.connection):
@@ -111,13 +111,14 @@ class PlanWriter:
             self._count_days(counts)
             run("alter table plan enable trigger user")
 
-    def _count_days(self, counts: DayCounts | None) -> None:
+    def _count_days(self, counts: Callable[[], DayCounts] | None) -> None:
         run = self.connection.exec_driver_sql
         run("delete from plan_days")
         run("delete from plan_smoothing")
         if counts is not None:
-            insert_arrays(self.connection, "plan_days", ("day", "kind", "reason", "n"), counts.days)
-            insert_arrays(self.connection, "plan_smoothing", ("day", "n"), counts.smoothing)
+            known = counts()
+            insert_arrays(self.connection, "plan_days", ("day", "kind", "reason", "n"), known.days)
+            insert_arrays(self.connection, "plan_smoothing", ("day", "n"), known.smoothing)
             return
         run(
             "insert into plan_days (day, kind, reason, n)"
@@ -128,10 +129,10 @@ class PlanWriter:
             " where (id >> 16) & 32767 = 1 and state & 15 in (0, 7, 8) group by ideal"
         )
 
-    def store_blocks(self, blocks: dict[int, bytes], everyone: bool) -> None:
-        """Replace these blocks of fingerprints; `everyone`: there are no others."""
+    def store_blocks(self, blocks: dict[int, bytes], no_others: bool) -> None:
+        """Replace these blocks of fingerprints; `no_others`: and remove all others."""
         numbers = [{"number": number} for number in blocks]
-        if everyone:
+        if no_others:
             self.connection.exec_driver_sql("delete from plan_blocks")
         elif numbers:
             self.connection.execute(text("delete from plan_blocks where block = :number"), numbers)
@@ -141,17 +142,22 @@ class PlanWriter:
                 [{"number": number, "prints": data} for number, data in blocks.items()],
             )
 
-    def store_kinds(self, kinds: Sequence[tuple[int, str, str, str | None, str]]) -> None:
-        """Type, templates and send time of anniversary kinds, for the view."""
+    def store_kinds(self, kinds: Sequence[tuple[int, str, int | None, str | None, str | None, str]]) -> None:
+        """Email type, campaign instance, templates and send time of each kind, for the view."""
         self.connection.execute(
             text(
-                "insert into plan_kinds (kind, email_type, email_template, sms_template, send_time)"
-                " values (:kind, :type, :email, :sms, :time)"
+                "insert into plan_kinds"
+                " (kind, email_type, campaign_instance_id, email_template, sms_template, send_time)"
+                " values (:kind, :type, :instance, :email, :sms, :time)"
                 " on conflict (kind) do update set email_type = excluded.email_type,"
+                " campaign_instance_id = excluded.campaign_instance_id,"
                 " email_template = excluded.email_template, sms_template = excluded.sms_template,"
                 " send_time = excluded.send_time"
             ),
-            [dict(zip(("kind", "type", "email", "sms", "time"), row, strict=True)) for row in kinds],
+            [
+                dict(zip(("kind", "type", "instance", "email", "sms", "time"), row, strict=True))
+                for row in kinds
+            ],
         )
 
     def store_issues(self, contacts: Ints | None, issues: Iterable[tuple[int, str, str, str]]) -> None:

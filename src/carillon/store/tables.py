@@ -154,10 +154,25 @@ outbox = Table(
     Column("parent_id", BigInteger),
     Column("created_at", Moment),
     Column("updated_at", Moment),
+    Column("claim_token", Text, doc="of the dispatcher that holds it; never used twice"),
+    Column("lease_until", Moment, doc="the database's clock: then the claim is over"),
+    Column("intent_at", Moment, doc="the database's clock: from here on the message may have been sent"),
+    Column("domain", Text, doc="of the recipient, lower case; set at release"),
+    Column("message_id", Text),
+    Column("provider_id", Text),
+    Column("render_hash", Text, doc="SHA-256 of what was sent"),
+    Column("last_error", Text),
     info={"holds": "emails that have left the planner's hands, and those of sequences"},
 )
 Index("outbox_by_contact", outbox.c.contact_id)
 Index("outbox_by_day", outbox.c.send)
+Index(
+    "outbox_waiting",
+    outbox.c.account_id,
+    outbox.c.send_at,
+    sqlite_where=outbox.c.status.in_(("scheduled", "processing", "in_doubt")),
+    postgresql_where=outbox.c.status.in_(("scheduled", "processing", "in_doubt")),
+)
 
 plan_days = Table(
     "plan_days",
@@ -182,7 +197,7 @@ plan_blocks = Table(
     metadata,
     Column("block", Integer, primary_key=True, autoincrement=False),
     Column("prints", LargeBinary, nullable=False),
-    info={"holds": "per 65,536 contact ids: fingerprints and wake days, see plan/prints.py"},
+    info={"holds": "fingerprints and wake days: blocks, and notes below 0; see plan/prints.py"},
 )
 
 planner_state = Table(
@@ -356,4 +371,71 @@ audit_log = Table(
     Column("before", Json),
     Column("after", Json),
     info={"holds": "what people and programs did; append-only"},
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("address", Text, nullable=False),
+    Column("display_name", Text),
+    Column("reply_to", Text),
+    Column("transport", Text, nullable=False),
+    Column("settings", Json, nullable=False, doc="of the transport; never a secret"),
+    Column("secret", Text, doc="encrypted, see carillon/vault.py"),
+    Column("kind", Text, nullable=False, doc="words.AccountKind"),
+    Column("group_name", Text, nullable=False, server_default="default"),
+    Column("timezone", Text, doc="IANA name; none: the workspace's"),
+    Column("daily_limit", Integer),
+    Column("max_per_hour", Integer),
+    Column("max_per_minute", Integer),
+    Column("max_per_second", Integer),
+    Column("max_per_domain_per_minute", Integer),
+    Column("send_delay_seconds", Integer, nullable=False, server_default="0"),
+    Column("status", Text, nullable=False, server_default="active", doc="words.AccountStatus"),
+    Column("last_error", Text),
+    Column("created_at", Moment),
+    Column("updated_at", Moment),
+    sqlite_autoincrement=True,
+)
+
+rate_state = Table(
+    "rate_state",
+    metadata,
+    Column("account_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("domain", Text, primary_key=True, doc="empty: the account as a whole"),
+    Column("earliest", BigInteger, nullable=False, doc="GCRA: microseconds since 1970, database's clock"),
+    Column("day", Integer, nullable=False, doc="days since 1970-01-01, in the account's zone"),
+    Column("sent", Integer, nullable=False, doc="claimed on that day"),
+    info={"holds": "how far the limits of accounts are used up"},
+)
+
+templates = Table(
+    "templates",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("name", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("active", Boolean, nullable=False, doc="of each name's versions one at most"),
+    Column("subject", Text),
+    Column("html", Text),
+    Column("text", Text),
+    Column("sms", Text),
+    Column("from_name", Text),
+    Column("preheader", Text),
+    Column("attachments", Json),
+    Column("created_at", Moment, nullable=False),
+    Column("created_by", Text, nullable=False),
+)
+Index("templates_by_name", templates.c.name, templates.c.version, unique=True)
+
+workspace_state = Table(
+    "workspace_state",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("paused_at", Moment),
+    Column("paused_by", Text),
+    Column("epoch", Integer, nullable=False, doc="how often the workspace was restored"),
+    Column("home", Text, doc="the folder and machine that may send; none: whoever is first"),
 )

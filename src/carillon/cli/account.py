@@ -1,0 +1,244 @@
+"""`carillon account`: accounts made, changed, held up and tried out. How they look: `account_views`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.markup import escape
+
+from carillon.cli import account_options as options
+from carillon.cli.account_options import Given, applied, given
+from carillon.cli.account_views import quoted, sends
+from carillon.cli.output import Screen
+from carillon.cli.session import session
+from carillon.errors import Refused, UsageError
+from carillon.user import user_name
+from carillon.words import AccountStatus
+
+if TYPE_CHECKING:
+    from carillon.accounts import Account
+    from carillon.send.outcomes import Outcome
+
+
+def add(
+    context: typer.Context,
+    name: str = options.NAME,
+    transport: str = typer.Option(..., "--transport", metavar="smtp|maildir", help="How it sends."),
+    address: str = typer.Option(..., "--from", metavar="ADDRESS", help="The address it sends from."),
+    display_name: str = options.DISPLAY_NAME,
+    reply_to: str = options.REPLY_TO,
+    host: str = options.HOST,
+    port: int = options.PORT,
+    security: str = options.SECURITY,
+    username: str = options.USERNAME,
+    password_env: str = options.PASSWORD_ENV,
+    password_stdin: bool = options.PASSWORD_STDIN,
+    path: Path = options.PATH,
+    more: list[str] = options.SET,
+    timezone: str = options.TIMEZONE,
+    group: str = options.GROUP,
+    kind: str = options.KIND,
+    daily_limit: str = options.DAILY,
+    max_per_hour: str = options.PER_HOUR,
+    max_per_minute: str = options.PER_MINUTE,
+    max_per_second: str = options.PER_SECOND,
+    max_per_domain_per_minute: str = options.PER_DOMAIN,
+    send_delay: int = options.DELAY,
+) -> None:
+    """Make an account to send from.
+
+    Nothing is sent yet: `carillon account test NAME` tries it out.
+    """
+    from carillon.accounts import Account
+    from carillon.send.transports import offer
+
+    values = locals()
+    here = session(context)
+    usual = offer(transport).kind
+    wanted = _given(values, here.folder)
+    with here.workspace() as workspace:
+        from carillon.store import accounts as store
+
+        now = workspace.clock.now()
+        new = applied(workspace, Account(0, name, address, transport, kind=usual.value), wanted)
+        made = workspace.database.write(lambda connection: store.create(connection, new, now, user_name()))
+    screen = here.screen
+    screen.say(f"Made the account [bold]{escape(name)}[/]: {escape(sends(made))}.")
+    screen.say(f"\nNext: [bold]carillon account test {escape(quoted(name))}[/]")
+
+
+def change(
+    context: typer.Context,
+    name: str = options.NAME,
+    address: str = options.FROM,
+    display_name: str = options.DISPLAY_NAME,
+    reply_to: str = options.REPLY_TO,
+    host: str = options.HOST,
+    port: int = options.PORT,
+    security: str = options.SECURITY,
+    username: str = options.USERNAME,
+    password_env: str = options.PASSWORD_ENV,
+    password_stdin: bool = options.PASSWORD_STDIN,
+    path: Path = options.PATH,
+    more: list[str] = options.SET,
+    timezone: str = options.TIMEZONE,
+    group: str = options.GROUP,
+    kind: str = options.KIND,
+    daily_limit: str = options.DAILY,
+    max_per_hour: str = options.PER_HOUR,
+    max_per_minute: str = options.PER_MINUTE,
+    max_per_second: str = options.PER_SECOND,
+    max_per_domain_per_minute: str = options.PER_DOMAIN,
+    send_delay: int = options.DELAY,
+) -> None:
+    """Change an account; what is not given stays."""
+    values = locals()
+    wanted = _given(values, session(context).folder)
+    if not (wanted.fields or wanted.settings or wanted.password_stdin):
+        raise UsageError("say what to change; see `carillon account set --help`.")
+    _change(context, name, wanted)
+
+
+def pause(context: typer.Context, name: str = options.NAME) -> None:
+    """Keep an account from sending. What is being sent at this moment is finished, the rest waits."""
+    _to(context, name, AccountStatus.PAUSED, "sends nothing until `carillon account resume`")
+
+
+def resume(context: typer.Context, name: str = options.NAME) -> None:
+    """Let an account send again that was paused or had an error."""
+    _to(context, name, AccountStatus.ACTIVE, "may send")
+
+
+def remove(context: typer.Context, name: str = options.NAME) -> None:
+    """Take an account away that no email names. One that has sent can only be paused."""
+    here = session(context)
+    with here.workspace() as workspace:
+        from carillon.store import accounts as store
+
+        now = workspace.clock.now()
+        workspace.database.write(lambda connection: store.remove(connection, name, now, user_name()))
+    here.screen.say(f"Removed the account [bold]{escape(name)}[/].")
+
+
+def trial(
+    context: typer.Context,
+    name: str = options.NAME,
+    to: str = typer.Option(
+        None, "--to", metavar="ADDRESS", help="Who gets the email (default: the account's own address)."
+    ),
+    really: bool = typer.Option(False, "--really", help="Send also under --now."),
+) -> None:
+    """Connect, log in and send one email; say what is wrong if that fails. Also of a paused account."""
+    here = session(context)
+    with here.workspace() as workspace:
+        from carillon.addresses import is_valid
+        from carillon.send.transports import open_transport
+        from carillon.send.trial import attempt, trial_message
+        from carillon.store import accounts as store
+        from carillon.vault import Vault
+
+        with workspace.database.snapshot() as connection:
+            account = store.find(connection, name)
+        recipient = to or account.address
+        if not is_valid(recipient):
+            raise UsageError(f"--to {recipient!r} is not an email address.")
+        transport = open_transport(account, workspace.folder, Vault(workspace.folder, os.environ))
+        if here.now is not None and not (transport.is_local or really):
+            raise UsageError(
+                "under --now nothing leaves this machine; --really sends the email all the same."
+            )
+        outcome = attempt(transport, trial_message(account, recipient, workspace.clock.now()))
+    _tell(here.screen, account, recipient, outcome)
+
+
+def _tell(screen: Screen, account: Account, recipient: str, outcome: Outcome) -> None:
+    from carillon.send.outcomes import Deferred, Delivered, Rejected
+
+    match outcome:
+        case Delivered(provider_id):
+            known = f" as {provider_id}" if provider_id else ""
+            screen.say(
+                f"[bold]{escape(account.name)}[/] can send: an email to {escape(recipient)} was accepted"
+                f"{escape(known)}."
+            )
+            if account.status != AccountStatus.ACTIVE:
+                screen.note(
+                    f"Its status is {account.status}: `carillon account resume {escape(account.name)}`."
+                )
+        case Deferred(why, _, True):
+            raise Refused(why)
+        case Deferred(why):
+            raise Refused(f"{why}. Connection and login are fine; try again later.")
+        case Rejected(why):
+            raise Refused(f"{why}. Connection and login are fine; try another address with --to.")
+        case _:
+            raise Refused(f"{outcome.why} Look into the mailbox of {recipient} before you try again.")
+
+
+def _given(values: dict[str, Any], folder: Path) -> Given:
+    """The options out of a command's parameters."""
+    texts = ("address", "display_name", "reply_to", "timezone", "group", "kind")
+    limits = ("daily_limit", "max_per_hour", "max_per_minute", "max_per_second", "max_per_domain_per_minute")
+    settings = ("host", "port", "security", "username", "password_env")
+    return given(
+        texts={name: values[name] for name in texts},
+        limits={name: values[name] for name in limits},
+        delay=values["send_delay"],
+        settings={name: values[name] for name in settings},
+        more=values["more"],
+        path=values["path"],
+        folder=folder,
+        password_stdin=values["password_stdin"],
+    )
+
+
+def _change(context: typer.Context, name: str, wanted: Given) -> None:
+    here = session(context)
+    with here.workspace() as workspace:
+        from carillon.store import accounts as store
+
+        with workspace.database.snapshot() as connection:
+            old = store.find(connection, name)
+        # Here and not in the transaction, which may be tried again: a password can be read only once.
+        new = applied(workspace, old, wanted)
+        fields = {*wanted.fields, "settings", "secret"}
+
+        def edit(account: Account) -> Account:
+            return replace(account, **{field: getattr(new, field) for field in fields})
+
+        _written(here.screen, workspace, name, edit)
+
+
+def _to(context: typer.Context, name: str, status: AccountStatus, words: str) -> None:
+    here = session(context)
+    with here.workspace() as workspace:
+        from carillon.store import accounts as store
+
+        def edit(account: Account) -> Account:
+            error = None if status == AccountStatus.ACTIVE else account.last_error
+            return replace(account, status=status.value, last_error=error)
+
+        now = workspace.clock.now()
+        _, changes = workspace.database.write(lambda c: store.change(c, name, edit, now, user_name()))
+    already = "" if changes else " already"
+    here.screen.say(f"[bold]{escape(name)}[/] is {status.value}{already}: it {words}.")
+
+
+def _written(screen: Screen, workspace: Any, name: str, edit: Callable[[Account], Account]) -> None:
+    from carillon.store import accounts as store
+
+    now = workspace.clock.now()
+    _, changes = workspace.database.write(lambda c: store.change(c, name, edit, now, user_name()))
+    if not changes:
+        screen.say(f"[bold]{escape(name)}[/] is like this already; nothing was changed.")
+        return
+    screen.say(f"Changed [bold]{escape(name)}[/]:")
+    for field, (old, new) in changes.items():
+        was, is_ = ("none" if value is None else str(value) for value in (old, new))
+        label = field.removeprefix("settings.").replace("secret", "password")
+        screen.say(f"  {escape(label)}  {escape(was)} {screen.glyphs.arrow} {escape(is_)}")

@@ -1,0 +1,125 @@
+"""`carillon suppress`: addresses never to be written to."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import typer
+from rich.markup import escape
+
+from carillon.cli.output import count
+from carillon.cli.session import session
+from carillon.errors import InputError, UsageError
+from carillon.user import user_name
+
+
+class Scope(StrEnum):
+    """What an address gets no more."""
+
+    ALL = "all"
+    MARKETING = "marketing"
+
+
+def suppress(
+    context: typer.Context,
+    address: str = typer.Argument(None, metavar="ADDRESS", help="Without it: the latest suppressions."),
+    reason: str = typer.Option(None, "--reason", metavar="R", help="Why; needed with --remove."),
+    scope: Scope = typer.Option(
+        None,
+        "--scope",
+        help="What it gets no more (default: all); marketing lets regulatory notices through.",
+    ),
+    remove: bool = typer.Option(False, "--remove", help="Let the address be written to again."),
+    as_json: bool = typer.Option(False, "--json", help="Print one JSON document."),
+) -> None:
+    """Never write to an address again, or let it be written to again.
+
+    What is waiting to be sent to it is cancelled; what is planned goes with the next plan. After --remove
+    the next plan places what still lies ahead.
+    """
+    if address is None:
+        if remove or reason or scope:
+            raise UsageError("say which ADDRESS.")
+        _list(context, as_json)
+    elif remove:
+        _remove(context, address, scope, reason, as_json)
+    else:
+        _add(context, address, scope or Scope.ALL, reason, as_json)
+
+
+def _add(context: typer.Context, address: str, scope: Scope, reason: str | None, as_json: bool) -> None:
+    from carillon.addresses import is_valid, normalise
+
+    if not is_valid(address.strip()):
+        raise InputError(f"{address!r} is not an email address")
+    here = session(context)
+    with here.workspace() as workspace:
+        from carillon.store import audit
+        from carillon.store import suppressions as store
+        from carillon.store.engine import Connection
+
+        now, place = workspace.clock.now(), normalise(address)
+
+        def work(connection: Connection) -> tuple[bool, int]:
+            done = store.suppress(connection, place, scope.value, reason or "by hand", now)
+            if done[0]:
+                what = {"address": place, "scope": scope.value, "reason": reason or "by hand"}
+                audit.note(connection, user_name(), "suppression added", now, None, what)
+            return done
+
+        is_new, cancelled = workspace.database.write(work)
+    if as_json:
+        here.screen.json({"address": place, "scope": scope.value, "new": is_new, "cancelled": cancelled})
+        return
+    words = f"will not be written to again ({scope.value})" if is_new else "was suppressed already"
+    gone = f"; {count(cancelled, 'waiting email')} cancelled" if cancelled else ""
+    here.screen.say(f"{escape(place)} {words}{gone}.")
+
+
+def _remove(
+    context: typer.Context, address: str, scope: Scope | None, reason: str | None, as_json: bool
+) -> None:
+    here = session(context)
+    with here.workspace() as workspace:
+        from carillon.store import suppressions as store
+
+        now = workspace.clock.now()
+        gone = workspace.database.write(
+            lambda c: store.lift(c, address, scope and scope.value, reason or "", now, user_name())
+        )
+    if as_json:
+        here.screen.json({"address": gone[0].address, "removed": [one.scope for one in gone]})
+        return
+    here.screen.say(f"{escape(gone[0].address)} may be written to again; the next plan sees to it.")
+
+
+def _list(context: typer.Context, as_json: bool) -> None:
+    here = session(context)
+    with here.workspace() as workspace:
+        from carillon.store import suppressions as store
+
+        with workspace.database.snapshot() as connection:
+            found = store.newest(connection, 50)
+    if as_json:
+        here.screen.json(
+            [
+                {
+                    "address": one.address,
+                    "scope": one.scope,
+                    "reason": one.reason,
+                    "created_at": one.created.isoformat() if one.created else None,
+                }
+                for one in found
+            ]
+        )
+    elif not found:
+        here.screen.say("No address is suppressed.")
+    else:
+        here.screen.table(
+            ["address", "scope", "since", "why"],
+            [
+                (one.address, one.scope, f"{one.created:%Y-%m-%d}" if one.created else "", one.reason or "")
+                for one in found
+            ],
+            whole="address scope since",
+        )

@@ -1,0 +1,1 @@
+"""Which mailbox, which minute."""

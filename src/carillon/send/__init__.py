@@ -1,0 +1,1 @@
+"""Render, deliver, record: what is due leaves, at most once."""

@@ -1,0 +1,182 @@
+"""Dispatching: the only file of this room that opens the store for a whole run.
+
+`dispatch` sends everything that is due, over all active accounts at once, and ends; or it goes on until it
+is told to stop. A stop finishes what is in flight and gives back what was only claimed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import Counter
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+
+from carillon.accounts import Account
+from carillon.clock import monotonic
+from carillon.days import day_number
+from carillon.errors import Busy, CarillonError
+from carillon.rates import limits_of
+from carillon.send.books import StoreBooks
+from carillon.send.engine import Tally, drain
+from carillon.send.letters import renderer
+from carillon.send.transports import Transport, open_transport
+from carillon.store import accounts as account_store
+from carillon.store import dispatch as store
+from carillon.store.campaigns import campaigns
+from carillon.store.lease import only_one
+from carillon.vault import Vault
+from carillon.words import Status
+from carillon.workspace import Workspace
+
+PAUSE_SECONDS = 1.0
+"""Between two looks for mail that has become due."""
+STRIKE_SECONDS = (1.0, 5.0, 20.0)
+"""How long to wait after a fault of an account, before it is stopped, while nothing gets through."""
+REAP_SECONDS = 5.0
+"""Between two looks for claims that dispatchers left behind."""
+
+
+@dataclass
+class SendReport:
+    """What was done, by account: emails by status."""
+
+    by_account: dict[str, Counter[str]] = field(default_factory=dict)
+    faults: dict[str, str] = field(default_factory=dict)
+    """Accounts that cannot send, and why; each is stopped until someone has looked."""
+    reaped: int = 0
+    """Claims of dispatchers that ended, given back."""
+    doubts: int = 0
+    """Emails in doubt that dispatchers left behind."""
+
+    @property
+    def counts(self) -> Counter[str]:
+        """All accounts together."""
+        return sum(self.by_account.values(), Counter())
+
+    def as_json(self) -> dict[str, object]:
+        """Plain values only."""
+        return {
+            "by_account": {name: dict(counts) for name, counts in self.by_account.items()},
+            "counts": dict(self.counts),
+            "faults": self.faults,
+            "reaped": self.reaped,
+            "new_doubts": self.doubts,
+        }
+
+
+async def dispatch(workspace: Workspace, stop: asyncio.Event, once: bool, local_only: bool) -> SendReport:
+    """Send what is due; `once`: until nothing is, else until `stop` is set.
+
+    `local_only`: only through transports that keep it on this machine (what `--now` may do).
+
+    Raises Busy where another dispatcher works on the same SQLite workspace.
+    """
+    report = SendReport()
+    with ExitStack() as stack:
+        if workspace.database.is_sqlite:
+            found: list[str] = []
+            try:
+                stack.enter_context(only_one(workspace.database, "send", 0.0, found.append))
+            except Busy:
+                who = found[0].partition(";")[0] if found else "another `send` is under way"
+                raise Busy(f"{who}; one is enough for a workspace on SQLite. Nothing was changed.") from None
+        await _rounds(workspace, stop, once, local_only, report)
+    return report
+
+
+async def _rounds(
+    workspace: Workspace, stop: asyncio.Event, once: bool, local_only: bool, report: SendReport
+) -> None:
+    """Each account goes at its own pace: a slow server holds up nobody else's mail."""
+    at_work: dict[int, asyncio.Task[None]] = {}
+    reaped = -REAP_SECONDS
+    try:
+        while not stop.is_set():
+            if monotonic() - reaped >= REAP_SECONDS:
+                await asyncio.to_thread(_reap, workspace, report)
+                reaped = monotonic()
+            for account in await asyncio.to_thread(_due, workspace):
+                if account.id not in at_work:
+                    work = _account(workspace, account, stop, local_only, report)
+                    at_work[account.id] = asyncio.create_task(work)
+            if once:
+                await asyncio.gather(*at_work.values())
+                return
+            await pause_or_stop(stop, PAUSE_SECONDS)
+            for number, task in list(at_work.items()):
+                if task.done():
+                    at_work.pop(number).result()
+    finally:
+        stop.set()
+        await asyncio.gather(*at_work.values(), return_exceptions=once)
+
+
+def _reap(workspace: Workspace, report: SendReport) -> None:
+    with workspace.database.snapshot() as connection:
+        if not store.any_over(connection):
+            return
+    back, doubts = workspace.database.write(store.reap, durable=True)
+    report.reaped += back
+    report.doubts += doubts
+
+
+def _due(workspace: Workspace) -> list[Account]:
+    """Active accounts with something to send."""
+    now, today = workspace.clock.now(), day_number(workspace.today())
+    with workspace.database.snapshot() as connection:
+        due = store.due_accounts(connection, now, today)
+        return [one for one in account_store.accounts(connection) if one.is_active and one.id in due]
+
+
+async def _account(
+    workspace: Workspace, account: Account, stop: asyncio.Event, local_only: bool, report: SendReport
+) -> None:
+    transport = _transport(workspace, account, report)
+    if transport is None:
+        return
+    if local_only and not transport.is_local:
+        report.faults[account.name] = "under --now it would write to real people; add --really if it should"
+        return
+    try:
+        render = renderer(workspace, account)
+    except CarillonError as error:
+        report.faults[account.name] = str(error)
+        return
+    lawless = _lawless(workspace)
+    tally = Tally(counts=report.by_account.setdefault(account.name, Counter()))
+    strikes = 0
+    while not stop.is_set():
+        before, tally.faults = tally.counts[Status.SENT], []
+        books = StoreBooks(workspace, account, limits_of(account), render, lawless)
+        await drain(books, transport, stop, tally)
+        if not tally.faults:
+            return
+        # A server that is restarted is back in a moment; one that refuses us stays as it is.
+        strikes = 1 if tally.counts[Status.SENT] > before else strikes + 1
+        if strikes > len(STRIKE_SECONDS):
+            report.faults[account.name] = tally.faults[0]
+            await asyncio.to_thread(books.fault, tally.faults[0])
+            return
+        await pause_or_stop(stop, STRIKE_SECONDS[strikes - 1])
+
+
+async def pause_or_stop(stop: asyncio.Event, seconds: float) -> None:
+    """Wait, but not for longer than somebody wants us to."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)
+
+
+def _transport(workspace: Workspace, account: Account, report: SendReport) -> Transport | None:
+    try:
+        return open_transport(account, workspace.folder, Vault(workspace.folder, os.environ))
+    except CarillonError as error:
+        report.faults[account.name] = str(error)
+        return None
+
+
+def _lawless(workspace: Workspace) -> frozenset[int]:
+    """Campaigns that go whatever the windows say."""
+    with workspace.database.snapshot() as connection:
+        known = campaigns(connection, workspace.settings.campaign_types)
+    return frozenset(one.instance.id for one in known if not one.respect_exclusion_windows)

@@ -1,0 +1,71 @@
+"""The sections of the configuration that are about emails as they leave. See `settings_sections`.
+
+Import from `carillon.settings`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator
+
+from carillon import settings_checks as checks
+from carillon.settings_sections import Flag, Section, Text
+
+
+def public_url(value: object) -> str:
+    """Where the public endpoints are reached: http or https, without a slash at the end."""
+    url = checks.text(value).rstrip("/")
+    try:
+        parts = urlsplit(url)
+        odd = parts.username is not None or parts.query or parts.fragment or parts.port == 0
+    except ValueError:
+        parts, odd = urlsplit(""), True
+    if parts.scheme not in ("http", "https") or not parts.hostname or odd or not url.isascii() or " " in url:
+        raise ValueError(
+            f'{checks.shown(value)} is not an address of a server; write it like "https://mail.example.com"'
+        )
+    return url
+
+
+def postal_address(value: object) -> str:
+    """One or more lines, as on an envelope."""
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"{checks.shown(value)} where an address is meant; write street, town and state")
+    lines = [" ".join(line.split()) for line in value.strip().splitlines()]
+    if len(value) > 500 or not all(line.isprintable() for line in lines):
+        raise ValueError(f"{checks.shown(value)} is too long or has control characters in it")
+    return "\n".join(line for line in lines if line)
+
+
+# Named apart from the keys: pydantic reads annotations among the names of the class.
+Url = Annotated[str, BeforeValidator(public_url)]
+Address = Annotated[str, BeforeValidator(postal_address)]
+
+
+class Sending(Section):
+    """Who writes, and where the links in emails lead."""
+
+    public_url: Url | None = None
+    """Where `carillon web` is reached from outside; None: no links, unsubscribing goes by email."""
+    postal_address: Address | None = None
+    """The sender's physical address, which the law asks for below marketing mail."""
+    sender_name: Text | None = None
+    """What recipients read as the sender; None: the account's display name."""
+
+
+class Tracking(Section):
+    """What is noted of those who read. Both need `sending.public_url`."""
+
+    opens: Flag = False
+    """Put a small picture into emails that tells when it is loaded."""
+    clicks: Flag = False
+    """Let links lead through the public address, which notes them."""
+
+
+class Safety(Section):
+    """Brakes."""
+
+    dry_run: Flag = False
+    """Write emails into a Maildir in place of sending them."""

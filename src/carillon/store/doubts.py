@@ -1,0 +1,84 @@
+"""Statements about emails in doubt."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, text
+
+from carillon.store.audit import note
+from carillon.store.bulk import is_sqlite
+from carillon.store.dispatch import WAITING
+from carillon.store.moments import stamp
+from carillon.words import Status
+
+__all__ = ["Connection", "Doubt", "doubts", "find", "note", "settle"]
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """One email that may have been sent."""
+
+    id: int
+    contact_id: int
+    email: str | None
+    email_type: str
+    day: str
+    message_id: str | None
+    account: str | None
+    why: str | None
+    minutes: int
+    """Since it was handed over, by the database's clock."""
+
+    def as_json(self) -> dict[str, object]:
+        """Plain values only."""
+        return asdict(self)
+
+
+def doubts(connection: Connection) -> list[Doubt]:
+    """All emails in doubt, the oldest first."""
+    return _read(connection, "order by o.intent_at, o.id", {})
+
+
+def find(connection: Connection, number: int) -> Doubt | None:
+    """The email of this id, if it is in doubt; nobody else settles it meanwhile."""
+    lock = "" if is_sqlite(connection) else " for update of o"
+    found = _read(connection, f"and o.id = :id{lock}", {"id": number})
+    return found[0] if found else None
+
+
+def settle(connection: Connection, doubt: Doubt, status: Status, now: datetime, today: int) -> None:
+    """Give it its final status; `scheduled`: it is due at once, on the day it is now."""
+    again = status == Status.SCHEDULED
+    connection.execute(
+        text(
+            "update outbox set status = :status, send_at = case when :again then :now else send_at end,"
+            " send = case when :again then :today else send end, updated_at = :now,"
+            " intent_at = case when :again then null else intent_at end, claim_token = null,"
+            " actual_send_datetime = case when :status = 'sent'"
+            "  then coalesce(actual_send_datetime, intent_at) else actual_send_datetime end"
+            " where id = :id"
+        ),
+        {"status": status.value, "again": again, "now": stamp(now), "today": today, "id": doubt.id},
+    )
+    connection.execute(text("insert into changes (contact_id) values (:id)"), {"id": doubt.contact_id})
+
+
+def _read(connection: Connection, rest: str, values: dict[str, object]) -> list[Doubt]:
+    day, minutes = "date(o.send * 86400, 'unixepoch')", "(julianday('now') - julianday(o.intent_at)) * 1440"
+    if not is_sqlite(connection):
+        day = "(date '1970-01-01' + o.send)::text"
+        minutes = "extract(epoch from clock_timestamp() - o.intent_at) / 60"
+    rows = connection.execute(
+        text(
+            f"select o.id, o.contact_id, c.email, o.email_type, {day}, o.message_id, a.name, o.last_error,"
+            f" coalesce({minutes}, 0) from outbox o left join contacts c on c.id = o.contact_id"
+            " left join accounts a on a.id = o.account_id"
+            f" where {WAITING.replace('outbox.', 'o.')} and o.status = '{Status.IN_DOUBT}' {rest}"
+        ),
+        values,
+    )
+    return [
+        Doubt(row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], int(row[8])) for row in rows
+    ]

@@ -1,0 +1,115 @@
+"""What templates need of contacts, campaigns and threads: read for many at a time, by their ids."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from carillon.store.bulk import is_sqlite
+
+FIELDS = (
+    "email", "first_name", "last_name", "phone_number", "zip_code", "state", "birth_date", "effective_date",
+    "company", "industry", "title", "timezone", "external_id",
+)  # fmt: skip
+"""Columns of `contacts` that templates may name."""
+SAMPLE = 5_000
+"""Contacts looked at for the names of attributes."""
+
+
+@dataclass(frozen=True)
+class Recipient:
+    """A contact as templates see it."""
+
+    id: int
+    email: str
+    fields: dict[str, str]
+    """By column; empty where there is nothing."""
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class About:
+    """A campaign as templates see it."""
+
+    name: str
+    type: str
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+def recipients(connection: Connection, ids: Iterable[int]) -> dict[int, Recipient]:
+    """Contacts by id; who has no address or is not there is left out."""
+    found: dict[int, Recipient] = {}
+    for listed in _lists(ids):
+        rows = connection.exec_driver_sql(
+            f"select id, attributes, {', '.join(FIELDS)} from contacts where id in ({listed})"
+        )
+        for row in rows:
+            fields = {name: str(value or "") for name, value in zip(FIELDS, row[2:], strict=True)}
+            if fields["email"]:
+                attributes = {name: "" if it is None else it for name, it in _object(row[1]).items()}
+                found[int(row[0])] = Recipient(int(row[0]), fields["email"], fields, attributes)
+    return found
+
+
+def first_ids(connection: Connection, limit: int) -> list[int]:
+    """The ids of the first contacts."""
+    rows = connection.execute(text("select id from contacts order by id limit :limit"), {"limit": limit})
+    return [int(one) for one in rows.scalars()]
+
+
+def campaigns(connection: Connection, ids: Iterable[int]) -> dict[int, About]:
+    """Campaign instances by id."""
+    found: dict[int, About] = {}
+    for listed in _lists(ids):
+        rows = connection.exec_driver_sql(
+            "select id, instance_name, campaign_type, metadata from campaign_instances"
+            f" where id in ({listed})"
+        )
+        found |= {int(row[0]): About(row[1], row[2], _object(row[3])) for row in rows}
+    return found
+
+
+def threads(connection: Connection, ids: Iterable[int]) -> dict[int, str]:
+    """The Message-IDs of emails that were sent, by schedule id: what a follow-up answers."""
+    found: dict[int, str] = {}
+    for listed in _lists(ids):
+        rows = connection.exec_driver_sql(
+            f"select id, message_id from outbox where id in ({listed}) and message_id is not null"
+        )
+        found |= {int(row[0]): str(row[1]) for row in rows}
+    return found
+
+
+def attribute_names(connection: Connection, wanted: Iterable[str] = ()) -> set[str]:
+    """Names of contacts' attributes: those of some contacts, and of `wanted` those any contact has."""
+    rows = connection.execute(
+        text("select attributes from contacts where attributes is not null limit :n"), {"n": SAMPLE}
+    )
+    found = {name for row in rows for name in _object(row[0])}
+    sqlite = is_sqlite(connection)
+    has = "json_type(attributes, :name) is not null" if sqlite else "jsonb_exists(attributes, :name)"
+    for name in set(wanted) - found:
+        # A name in a template is a word: it needs no escaping in a path.
+        value = {"name": f'$."{name}"' if sqlite else name}
+        if connection.execute(text(f"select 1 from contacts where {has} limit 1"), value).scalar():
+            found.add(name)
+    return found
+
+
+def _lists(ids: Iterable[int], size: int = 500) -> Iterator[str]:
+    """Ids, each once, written out in lists that a statement can hold."""
+    every: Sequence[int] = sorted({int(one) for one in ids})
+    for begin in range(0, len(every), size):
+        yield ", ".join(map(str, every[begin : begin + size]))
+
+
+def _object(value: object) -> dict[str, Any]:
+    try:
+        found = json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

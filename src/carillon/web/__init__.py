@@ -1,0 +1,1 @@
+"""What is reached by browsers and mail programs."""
