@@ -880,7 +880,6 @@ OTHER: Mapping[str, object] = {
     "sending.sender_name": "Ann",
     "tracking.opens": True,
     "tracking.clicks": True,
-    "safety.dry_run": True,
     "processing.batch_size": 20_000,
     "processing.max_retry_attempts": 4,
     "processing.retry_delay": 6,

@@ -43,7 +43,7 @@ from carillon.settings_sections import (
     Window,
     Workspace,
 )
-from carillon.settings_sending import Safety, Sending, Tracking
+from carillon.settings_sending import Sending, Tracking
 from carillon.settings_yaml import Document, parse_yaml, read_yaml
 
 __all__ = [
@@ -63,7 +63,6 @@ __all__ = [
     "Priorities",
     "Processing",
     "Purpose",
-    "Safety",
     "Sending",
     "Settings",
     "StateRules",
@@ -98,7 +97,6 @@ class Settings(Section):
     email_templates: EmailTemplates = EmailTemplates()
     sending: Sending = Sending()
     tracking: Tracking = Tracking()
-    safety: Safety = Safety()
     processing: Processing = Processing()
     audit: Audit = Audit()
 

@@ -62,10 +62,3 @@ class Tracking(Section):
     """Put a small picture into emails that tells when it is loaded."""
     clicks: Flag = False
     """Let links lead through the public address, which notes them."""
-
-
-class Safety(Section):
-    """Brakes."""
-
-    dry_run: Flag = False
-    """Write emails into a Maildir in place of sending them."""

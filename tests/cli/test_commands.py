@@ -149,7 +149,9 @@ def test_a_day_before_the_last_plan_needs_a_dry_run(planned: Path, run: Run) -> 
 
 def test_forecast_adds_up(planned: Path, run: Run) -> None:
     words = ("-w", planned, "--now", NOW, "forecast", "--to", "2027-03-09", "--json", "--by")
-    documents = {by: json.loads(run(*words, by).out) for by in ("day", "week", "month", "type")}
+    documents = {
+        by: json.loads(run(*words, by).out) for by in ("day", "week", "month", "type", "campaign", "state")
+    }
     with_plan = json.loads(run("-w", planned, "--now", NOW, "plan", "--dry-run", "--json").out)
     expected = {day: n for day, n in with_plan["per_day"].items() if day <= "2027-03-09"}
     assert {row["day"]: row["n"] for row in documents["day"]["rows"]} == expected

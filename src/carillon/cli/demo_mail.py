@@ -7,13 +7,16 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
 from carillon.cli.output import Screen, count, title
 from carillon.cli.session import Session
 from carillon.clock import OffsetClock
-from carillon.workspace import Workspace
+
+if TYPE_CHECKING:
+    from carillon.workspace import Workspace
 
 ACCOUNT, FOLDER = "maildir", "mail"
 LINES = 12

@@ -38,7 +38,7 @@ def forecast(
 
     Names the days that stay above it and what goes on them: what cannot fit. Counts what is planned and what
     was sent; a campaign's follow-ups count as its own. Days are dates of the workspace's time zone. By state
-    every planned email is looked at, which takes some seconds a million.
+    every planned email is looked at, which takes a second or two a million.
     """
     begin, end = day_option(first, "--from"), day_option(last, "--to")
     here = session(context)

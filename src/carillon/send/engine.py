@@ -27,8 +27,8 @@ IN_TIME_SECONDS = 30.0
 HEARTBEAT_SECONDS = 15.0
 GRACE_SECONDS = 30.0
 """How long after a stop the answers to emails in flight are waited for."""
-AHEAD = 8
-"""Emails made ready for each connection before it needs them."""
+AHEAD = 30
+"""Emails claimed and made ready together for each connection, while it sends those of the claim before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ class _Run:
         """Keep the queue filled until nothing more is due; after an error what is in flight may end."""
         error: Exception | None = None
         try:
-            await self._fill(workers * AHEAD * 2)
+            await self._fill(workers * AHEAD)
         except Exception as caught:
             error = caught
             self.halt.set()

@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
+from carillon.clock import Stopwatch
 from carillon.store.dispatch import Outcome
 from carillon.store.intents import Intent
 
+PATIENCE = 0.5
+"""For how much of a transaction's time the next one waits for answers that may come."""
 Commit = Callable[[list[Outcome], list[Intent]], set[tuple[int, str]]]
 """Stores outcomes and intents in one durable transaction; returns id and token of what may be sent."""
 
@@ -25,6 +29,10 @@ class Group:
         self._outcomes: list[Outcome] = []
         self._intents: list[Intent] = []
         self._asking: dict[tuple[int, str], asyncio.Future[bool]] = {}
+        self._flying: set[tuple[int, str]] = set()
+        self._landed = asyncio.Event()
+        self._seconds = 0.0
+        """How long the last transaction took."""
         self._work = asyncio.Event()
         self._closed = False
         self._fault: BaseException | None = None
@@ -53,17 +61,32 @@ class Group:
     def done(self, outcome: Outcome) -> None:
         """Hand over an outcome; it is stored with the next transaction."""
         self._outcomes.append(outcome)
+        self._flying.discard((outcome.id, outcome.token))
+        if not self._flying:
+            self._landed.set()
         self._work.set()
+
+    async def _gather(self) -> None:
+        """Wait for emails in flight while that is short beside a transaction: they share the next one.
+
+        Else the connections would fall into two halves that wait for each other's transactions.
+        """
+        if self._flying and not self._closed:
+            self._landed.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._landed.wait(), self._seconds * PATIENCE)
 
     async def _run(self) -> None:
         while not (self._closed and not self._outcomes and not self._asking):
             await self._work.wait()
+            await self._gather()
             self._work.clear()
             outcomes, self._outcomes = self._outcomes, []
             intents, self._intents = self._intents, []
             asking, self._asking = self._asking, {}
             if not outcomes and not intents:
                 continue
+            watch = Stopwatch()
             try:
                 allowed = await asyncio.to_thread(self._commit, outcomes, intents)
             except BaseException as error:
@@ -73,6 +96,8 @@ class Group:
                     if not answer.done():
                         answer.set_exception(error)
                 raise
+            self._seconds = watch.seconds()
+            self._flying |= allowed
             for key, answer in asking.items():
                 if not answer.done():
                     answer.set_result(key in allowed)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, text
+from sqlalchemy import Connection, Text, bindparam, text
 
 from carillon.rates import Limits, Used, take
 from carillon.store.bulk import is_sqlite, read_integers, stage_arrays
@@ -302,7 +302,7 @@ def _domains(connection: Connection, account: int, names: set[str]) -> dict[str,
     rows = connection.execute(
         text(
             "select domain, earliest from rate_state where account_id = :id and domain in :names"
-        ).bindparams(bindparam("names", expanding=True)),
+        ).bindparams(bindparam("names", type_=Text, expanding=True)),
         {"id": account, "names": sorted(names)},
     )
     return {str(name): int(earliest) for name, earliest in rows}

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, TextClause, text
 
 from carillon.packing import PRIORITY_SHIFT, TIER_SHIFT
 from carillon.store.dispatch import OPEN, Outcome
@@ -29,6 +30,17 @@ FOLLOWUP_STATE = (
     f" (cast(substr(email_type, 10, 1) as integer) - 1) << {TIER_SHIFT} else 0 end"
 )
 """The part of `plan.state` that tells what a follow-up answers to."""
+_RECORD = text(
+    "update outbox set status = :status, attempts = attempts - :refund,"
+    " send_at = coalesce(:send_at, send_at), skip_reason = :reason, last_error = :error,"
+    " message_id = coalesce(:message_id, message_id), provider_id = coalesce(:provider_id, provider_id),"
+    " render_hash = coalesce(:hash, render_hash),"
+    " actual_send_datetime = coalesce(:sent_at, actual_send_datetime),"
+    f" intent_at = case when :status = '{Status.SCHEDULED}' then null else intent_at end,"
+    # The token stays: a later, better answer to the same claim must find its row.
+    " lease_until = null, updated_at = :now"
+    f" where id = :id and claim_token = :token and status in ('{Status.PROCESSING}', '{Status.IN_DOUBT}')"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,33 +68,35 @@ def intend(connection: Connection, intents: Sequence[Intent]) -> set[tuple[int, 
     if not intents:
         return set()
     values: dict[str, object] = {}
-    rows = []
     for place, one in enumerate(intents):
-        rows.append(
-            f"(cast(:i{place} as bigint), cast(:t{place} as text), cast(:m{place} as text),"
-            f" cast(:b{place} as text))"
-        )
         values |= {
             f"i{place}": one.id,
             f"t{place}": one.token,
             f"m{place}": one.message_id,
             f"b{place}": one.basis,
         }
-    now = database_now(connection)
-    written = connection.execute(
-        text(
-            f"with v (id, token, message_id, basis) as (values {', '.join(rows)})"
-            f" update outbox set intent_at = {now}, message_id = v.message_id from v"
-            " where outbox.id = v.id and outbox.claim_token = v.token"
-            f" and outbox.status = '{Status.PROCESSING}'"
-            f" and outbox.intent_at is null and outbox.lease_until > {now} and {OPEN}"
-            " and exists (select 1 from contacts c where c.id = outbox.contact_id and c.status = 'active'"
-            f"  and {_BASIS} = v.basis and not {_SUPPRESSED})"
-            " returning outbox.id, outbox.claim_token"
-        ),
-        values,
-    )
+    written = connection.execute(_writing(len(intents), database_now(connection)), values)
     return {(int(row[0]), str(row[1])) for row in written}
+
+
+@cache
+def _writing(some: int, now: str) -> TextClause:
+    """The statement for so many intents: taking it apart costs as much as running it."""
+    rows = ", ".join(
+        f"(cast(:i{place} as bigint), cast(:t{place} as text), cast(:m{place} as text),"
+        f" cast(:b{place} as text))"
+        for place in range(some)
+    )
+    return text(
+        f"with v (id, token, message_id, basis) as (values {rows})"
+        f" update outbox set intent_at = {now}, message_id = v.message_id from v"
+        " where outbox.id = v.id and outbox.claim_token = v.token"
+        f" and outbox.status = '{Status.PROCESSING}'"
+        f" and outbox.intent_at is null and outbox.lease_until > {now} and {OPEN}"
+        " and exists (select 1 from contacts c where c.id = outbox.contact_id and c.status = 'active'"
+        f"  and {_BASIS} = v.basis and not {_SUPPRESSED})"
+        " returning outbox.id, outbox.claim_token"
+    )
 
 
 def why_stopped(connection: Connection, number: int, token: str) -> str | None:
@@ -124,27 +138,10 @@ def record(connection: Connection, outcomes: Sequence[Outcome], now: datetime) -
         }
         for one in outcomes
     ]
-    connection.execute(
-        text(
-            "update outbox set status = :status, attempts = attempts - :refund,"
-            " send_at = coalesce(:send_at, send_at), skip_reason = :reason, last_error = :error,"
-            " message_id = coalesce(:message_id, message_id),"
-            " provider_id = coalesce(:provider_id, provider_id),"
-            " render_hash = coalesce(:hash, render_hash),"
-            " actual_send_datetime = coalesce(:sent_at, actual_send_datetime),"
-            f" intent_at = case when :status = '{Status.SCHEDULED}' then null else intent_at end,"
-            # The token stays: a later, better answer to the same claim must find its row.
-            " lease_until = null, updated_at = :now"
-            " where id = :id and claim_token = :token"
-            f" and status in ('{Status.PROCESSING}', '{Status.IN_DOUBT}')"
-        ),
-        values,
-    )
+    connection.execute(_RECORD, values)
     listed = ", ".join(str(one.id) for one in outcomes)
-    connection.execute(
-        text(
-            f"insert into changes (contact_id) select distinct contact_id from outbox where id in ({listed})"
-        )
+    connection.exec_driver_sql(
+        f"insert into changes (contact_id) select distinct contact_id from outbox where id in ({listed})"
     )
     for back in outcomes:
         if back.back is not None:
