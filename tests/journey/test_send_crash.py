@@ -37,41 +37,45 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 def assert_nobody_twice_and_nobody_lost(day: Day, emails: int) -> None:
     """The server's book against ours."""
+    # Some may be at work meanwhile: what we say is asked before and after what the server says.
+    before = {name for (name,) in day.rows("message_id", "where status = 'sent'")}
     record = day.record()
-    assert [name for name, times in record.taken.items() if times > 1] == []
     rows = day.rows("status, message_id")
+    assert [name for name, times in record.taken.items() if times > 1] == []
     assert len(rows) == emails
     assert {status for status, _ in rows} <= {"sent", "in_doubt", "scheduled", "processing"}
-    sent = {name for status, name in rows if status == "sent"}
-    unclear = {name for status, name in rows if status in ("in_doubt", "processing")}
-    assert sent <= set(record.taken) <= sent | unclear
+    left = {name for status, name in rows if status != "scheduled"}
+    assert before <= set(record.taken) <= left
 
 
 @pytest.mark.parametrize(("url", "workers"), [("sqlite", 1), ("postgresql", 3)], indirect=["url"])
 def test_killed_at_random_moments(url: str, workers: int, tmp_path: Path) -> None:
     """In doubt is at most what was in flight when a dispatcher was killed or the server broke off."""
     chance = random.Random(5)
+    share = EMAILS // KILLS
     with day_of(tmp_path, url, server=BREAKS) as day:
-        day.add(EMAILS)
         for _ in range(workers):
             day.start()
-        kills = taken = 0
+        kills = hits = emails = 0
         while kills < KILLS:
-            taken = day.wait_until_taken(taken + chance.randrange(EMAILS // KILLS))
+            day.add(share, emails + 1)
+            emails += share
+            day.wait_until_taken(day.record().taken.total() + chance.randrange(1, share // 2))
             time.sleep(chance.random() * 0.05)
             code = day.kill(chance.choice(day.processes), signal.SIGKILL)
             assert code == -signal.SIGKILL
             kills += 1
-            assert_nobody_twice_and_nobody_lost(day, EMAILS)
+            hits += day.counts()["processing"] > 0
+            assert_nobody_twice_and_nobody_lost(day, emails)
             day.end_leases()
             day.start()
         for process in list(day.processes):
             day.kill(process, signal.SIGKILL)
             kills += 1
-        assert day.counts()["scheduled"], "all was sent before the last kill"
+        assert hits > KILLS / 2, "hardly anyone was killed at work"
 
         day.finish()
-        assert_nobody_twice_and_nobody_lost(day, EMAILS)
+        assert_nobody_twice_and_nobody_lost(day, emails)
         doubts = [str(why) for (why,) in day.rows("last_error", "where status = 'in_doubt'")]
         of_kills = [why for why in doubts if why.startswith(DEAD)]
         assert len(of_kills) <= kills * day.connections
