@@ -1,8 +1,7 @@
 """Every choice the planner makes by chance, made by arithmetic instead.
 
 The same contact, type and event give the same number on every machine, engine and version: no
-library's own hash, no database id. splitmix64 is the finaliser published by Steele, Lea and Flood,
-"Fast Splittable Pseudorandom Number Generators" (2014).
+library's own hash, no database id. See `carillon.splitmix`.
 """
 
 from __future__ import annotations
@@ -15,19 +14,12 @@ import numpy.typing as npt
 
 from carillon.days import Days
 from carillon.keys import Keys, is_followup, kind_of
+from carillon.splitmix import splitmix64
 from carillon.words import FIRST_CAMPAIGN
 
 Hashes = npt.NDArray[np.uint64]
 
 _FOLLOWUP = np.uint64(7)
-
-
-def splitmix64(values: Hashes) -> Hashes:
-    """One round of splitmix64 over an array of any shape."""
-    mixed = values + np.uint64(0x9E3779B97F4A7C15)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))
 
 
 def instance_code(name: str) -> int:

@@ -18,9 +18,10 @@ import numpy.typing as npt
 from carillon.columns import Index, People
 from carillon.days import FAR, NO_DAY, Days, anniversary, date_of
 from carillon.keys import Keys
-from carillon.plan.hashing import Hashes, splitmix64
+from carillon.plan.hashing import Hashes
 from carillon.plan.rows import Rows
 from carillon.plan.rules import Rules
+from carillon.splitmix import splitmix64
 from carillon.words import SkipReason
 
 MODULUS = 1 << 64

@@ -15,7 +15,8 @@ import numpy as np
 
 from carillon.campaigns import Campaign
 from carillon.columns import Index
-from carillon.plan.hashing import Hashes, instance_code, splitmix64
+from carillon.plan.hashing import Hashes, instance_code
+from carillon.splitmix import splitmix64
 
 
 def choose(seeds: Hashes, instance_name: str, weights: Sequence[int]) -> Index:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from carillon.splitmix import mixed
+import numpy as np
+
+from carillon.splitmix import splitmix64
 
 FIRST_SECONDS = 60.0
 LONGEST_SECONDS = 3600.0
+_UNSIGNED = (1 << 64) - 1
 
 
 def pause(attempts: int, schedule_id: int, asked: float | None = None) -> timedelta:
@@ -17,7 +20,8 @@ def pause(attempts: int, schedule_id: int, asked: float | None = None) -> timede
     that a preview is what happens, and another for each, so that they do not all come back at once.
     """
     steady = min(LONGEST_SECONDS, FIRST_SECONDS * 2 ** (max(attempts, 1) - 1))
-    share = mixed((schedule_id << 8) ^ attempts) / 2**64
+    key = ((schedule_id << 8) ^ attempts) & _UNSIGNED
+    share = int(splitmix64(np.array([key], np.uint64))[0]) / 2**64
     return timedelta(seconds=max(steady * (1 + share / 2), asked or 0))
 
 
