@@ -27,10 +27,10 @@ from carillon.store.adopt import (
     without_indexes,
 )
 from carillon.store.bulk import Arrays, insert_rows, stage_arrays
-from carillon.store.campaign_log import moment
 from carillon.store.engine import dbapi
 from carillon.store.frames import insert_frame, read_named
 from carillon.store.migrations.versions.v0002_campaigns import DEFAULT_TYPES, TYPES
+from carillon.store.moments import moment
 
 BLOCK_ROWS = 200_000
 _JOINING_CACHE, _SMALL_CACHE = -262_144, -2_000

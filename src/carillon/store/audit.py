@@ -11,7 +11,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
-from carillon.store.campaign_log import moment
+from carillon.store.moments import moment
 
 
 def note(

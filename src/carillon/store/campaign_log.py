@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import Connection, text
+
+from carillon.store.moments import moment, moment_of
 
 CREATED = "created"
 """`field_changed` of the row that says that a type or an instance was made."""
@@ -102,19 +104,3 @@ def said(value: object) -> str | None:
 def written(value: object) -> str:
     """A value as JSON, the same for the same value."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True)
-
-
-def moment(now: datetime) -> str:
-    """A moment as both databases take it."""
-    return now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def moment_of(value: str | datetime | None) -> datetime | None:
-    """A stored moment, in UTC where it names no zone; None for what is none."""
-    try:
-        found = datetime.fromisoformat(value) if isinstance(value, str) else value
-    except ValueError:
-        return None
-    if found is None:
-        return None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)

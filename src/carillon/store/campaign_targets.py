@@ -17,10 +17,10 @@ import polars as pl
 from sqlalchemy import Connection, text
 
 from carillon.store.bulk import is_sqlite
-from carillon.store.campaign_log import moment
 from carillon.store.contacts import BULK_ROWS, BULK_SHARE, MATCHING_CACHE, SMALL_CACHE
 from carillon.store.engine import scalar
 from carillon.store.frames import insert_frame, read_named
+from carillon.store.moments import moment
 from carillon.store.planning import EVERYBODY
 from carillon.words import TargetStatus
 

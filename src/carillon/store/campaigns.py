@@ -27,8 +27,9 @@ from carillon.campaigns import (
 )
 from carillon.errors import InputError
 from carillon.store.bulk import is_sqlite
-from carillon.store.campaign_log import CREATED, Change, moment, moment_of, said, write, written
+from carillon.store.campaign_log import CREATED, Change, said, write, written
 from carillon.store.engine import scalar
+from carillon.store.moments import moment, moment_of
 from carillon.words import LAST_INSTANCE, TargetStatus
 
 FROM_SETTINGS = "carillon.yaml"

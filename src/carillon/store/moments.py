@@ -1,6 +1,7 @@
 """Moments as the database holds them, and the database's own clock in SQL.
 
-SQLite compares moments as text, so all of them have one form: UTC, milliseconds, a Z.
+All are UTC and end in Z. SQLite compares moments as text: what the dispatcher compares has milliseconds
+(`stamp`), what is only noted has whole seconds (`moment`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,22 @@ def stamp(moment: datetime) -> str:
     """An aware moment as stored."""
     utc = moment.astimezone(UTC)
     return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
+
+
+def moment(now: datetime) -> str:
+    """An aware moment as it is noted, to the second."""
+    return now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def moment_of(value: str | datetime | None) -> datetime | None:
+    """A stored moment, in UTC where it names no zone; None for what is none."""
+    try:
+        found = datetime.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        return None
+    if found is None:
+        return None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def database_now(connection: Connection, seconds: int = 0) -> str:

@@ -13,8 +13,7 @@ from enum import StrEnum
 from sqlalchemy import Connection, text
 
 from carillon.store.bulk import is_sqlite
-from carillon.store.campaign_log import moment_of
-from carillon.store.moments import stamp
+from carillon.store.moments import moment_of, stamp
 from carillon.store.suppressions import MARKETING, suppress
 
 

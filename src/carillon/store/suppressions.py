@@ -15,8 +15,7 @@ from sqlalchemy import Connection, text
 from carillon.addresses import normalise
 from carillon.errors import InputError
 from carillon.store import audit
-from carillon.store.campaign_log import moment_of
-from carillon.store.moments import stamp
+from carillon.store.moments import moment_of, stamp
 from carillon.words import Status
 
 ALL, MARKETING = "all", "marketing"

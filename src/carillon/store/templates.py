@@ -20,9 +20,8 @@ from carillon.errors import InputError
 from carillon.settings_checks import did_you_mean
 from carillon.store import audit
 from carillon.store.bulk import is_sqlite
-from carillon.store.campaign_log import moment_of
 from carillon.store.engine import scalar
-from carillon.store.moments import stamp
+from carillon.store.moments import moment_of, stamp
 from carillon.templates import PARTS, Attachment, Source, defaults
 
 CARILLON = "carillon"

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, text
 
 from carillon.store.bulk import is_sqlite
-from carillon.store.campaign_log import moment, moment_of
+from carillon.store.moments import moment, moment_of
 
 SETTINGS = "settings"
 """`type` of the versions of the settings, the only one so far."""
