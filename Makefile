@@ -10,7 +10,7 @@ demo: $(READY)
 	@$(BIN)/carillon demo demo
 
 test: $(READY) lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 lint: $(READY)
 	$(BIN)/ruff check src tests bench docs
@@ -33,7 +33,7 @@ docs: $(READY)
 # Newer versions of everything, without the address of any package index in the file.
 constraints: $(READY)
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --no-emit-index-url \
+	$(BIN)/uv pip compile pyproject.toml --all-extras --universal \
 		--no-header --python-version 3.11 --upgrade --quiet -o constraints.txt
 
 clean:

@@ -269,6 +269,6 @@ def _left(world: World) -> np.ndarray:
     days = [
         day_number(row.send) - today
         for row in world.sent
-        if row.status not in ("failed", "cancelled") and row.send >= world.today
+        if row.kind is not None and row.status not in ("failed", "cancelled") and row.send >= world.today
     ]
     return np.bincount(np.array(days, np.int64)).astype(np.int64) if days else NOTHING
