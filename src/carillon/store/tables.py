@@ -2,32 +2,17 @@
 
 What belongs here: tables, columns, indexes. What does not: statements about them. A change here needs
 a migration beside it; a test compares the two roads. `email_schedules` is a view over `plan` and
-`outbox`, made by the migrations.
+`outbox`, made by the migrations. Sequences, what comes back and jobs have files of their own.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Column,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    Table,
-    Text,
-    func,
-)
-from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, Table, Text, func
 
-metadata = MetaData()
+from carillon.store import tables_jobs, tables_listening, tables_sequences
+from carillon.store.tables_base import NOW, Id, Json, Moment, metadata
 
-Id = BigInteger().with_variant(Integer, "sqlite")
-Moment = Text().with_variant(TIMESTAMP(timezone=True), "postgresql")
-Json = Text().with_variant(JSONB(), "postgresql")
-
-NOW = func.now()
+__all__ = ["metadata", "tables_jobs", "tables_listening", "tables_sequences"]
 
 contacts = Table(
     "contacts",
@@ -162,10 +147,25 @@ outbox = Table(
     Column("provider_id", Text),
     Column("render_hash", Text, doc="SHA-256 of what was sent"),
     Column("last_error", Text),
+    Column("step_key", Text, doc="of a sequence's email: the step it belongs to"),
+    Column("noticed_at", Moment, doc="when its sequence took notice of how it ended"),
     info={"holds": "emails that have left the planner's hands, and those of sequences"},
 )
 Index("outbox_by_contact", outbox.c.contact_id)
 Index("outbox_by_day", outbox.c.send)
+_UNNOTICED = (
+    outbox.c.enrollment_id.is_not(None)
+    & outbox.c.noticed_at.is_(None)
+    & outbox.c.status.in_(("sent", "delivered", "bounced", "failed", "cancelled", "in_doubt"))
+)
+Index("outbox_unnoticed", outbox.c.enrollment_id, sqlite_where=_UNNOTICED, postgresql_where=_UNNOTICED)
+_OF_SEQUENCES = outbox.c.enrollment_id.is_not(None)
+Index(
+    "outbox_by_enrollment",
+    outbox.c.enrollment_id,
+    sqlite_where=_OF_SEQUENCES,
+    postgresql_where=_OF_SEQUENCES,
+)
 Index(
     "outbox_waiting",
     outbox.c.account_id,
@@ -325,30 +325,6 @@ followup_processing_log = Table(
     Column("behavior_analysis", Json, nullable=False),
     Column("processed_at", Moment, nullable=False),
 )
-
-contact_events = Table(
-    "contact_events",
-    metadata,
-    Column("id", Id, primary_key=True, autoincrement=True),
-    Column("contact_id", BigInteger, nullable=False),
-    Column("event_type", Text, nullable=False),
-    Column("event_data", Json),
-    Column("created_at", Moment, nullable=False, server_default=NOW),
-)
-Index("contact_events_by_contact", contact_events.c.contact_id)
-
-tracking_clicks = Table(
-    "tracking_clicks",
-    metadata,
-    Column("id", Id, primary_key=True, autoincrement=True),
-    Column("contact_id", BigInteger, nullable=False),
-    Column("email_schedule_id", BigInteger),
-    Column("url", Text),
-    Column("clicked_at", Moment, nullable=False, server_default=NOW),
-    Column("ip_address", Text),
-    Column("user_agent", Text),
-)
-Index("tracking_clicks_by_contact", tracking_clicks.c.contact_id)
 
 config_versions = Table(
     "config_versions",
