@@ -51,16 +51,6 @@ class Used:
     domains: dict[str, int] = field(default_factory=dict)
 
 
-def permits(limits: Limits, used: Used, now: int, horizon: int) -> int | None:
-    """How many emails may leave up to `now + horizon`, whatever their domains; None: any number."""
-    left = None if limits.per_day is None else max(0, limits.per_day - used.sent)
-    if not limits.interval:
-        return left
-    first = max(used.earliest, now)
-    paced = 0 if first > now + horizon else (now + horizon - first) // limits.interval + 1
-    return paced if left is None else min(left, paced)
-
-
 def take(
     due: Iterable[tuple[int, str]], limits: Limits, used: Used, now: int, horizon: int
 ) -> list[tuple[int, int]]:

@@ -7,38 +7,18 @@ import os
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
 
 from carillon.store.engine import Database
 from tests.contract.diary import Diary
+from tests.contract.stories import drawn
 from tests.contract.test_plan_store import assert_fresh, assert_night, database  # noqa: F401  (a fixture)
 from tests.plan.bridge import key_of
 from tests.plan.reference_campaigns import target_status
 from tests.plan.test_planner import comparable
 from tests.plan.worlds import World
-from tests.plan.worlds_campaigns import CampaignStory, campaign_stories, morning
+from tests.plan.worlds_campaigns import campaign_stories, morning
 
 STORIES = 200 if os.environ.get("CARILLON_SOAK") else 10
-
-
-def stories(how_many: int) -> list[CampaignStory]:
-    """Drawn once and for all, so that a failure is the same one everywhere."""
-    found: list[CampaignStory] = []
-
-    @settings(
-        max_examples=how_many,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(campaign_stories(max_contacts=20, max_nights=5))
-    def draw(story: CampaignStory) -> None:
-        found.append(story)
-
-    draw()
-    return found
 
 
 def assert_books(diary: Diary, world: World) -> None:
@@ -74,7 +54,7 @@ def test_nights_with_campaigns_are_the_references(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     diary = Diary(database)
-    for number, story in enumerate(stories(STORIES)):
+    for number, story in enumerate(drawn(campaign_stories(max_contacts=20, max_nights=5), STORIES)):
         monkeypatch.setattr("carillon.plan.run.BULK_ROWS", (number % 2) * 5_000)
         world = comparable(story.world)
         diary.load(world)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
 
 from carillon.days import date_of, day_number
 from carillon.errors import ChecksumMismatch, UsageError
@@ -22,9 +21,10 @@ from carillon.store.engine import Database, open_database
 from carillon.zips import STATES
 from tests.contract.databases import drop, postgres_url, sqlite_url
 from tests.contract.diary import Diary, crowd, in_order, plain, release
+from tests.contract.stories import drawn
 from tests.plan.reference import Contact, Sent, look_at, parse_date, splitmix64
 from tests.plan.test_planner import comparable
-from tests.plan.worlds import Story, World, after, next_nights, state_of
+from tests.plan.worlds import World, after, next_nights, state_of
 
 STORIES = 200 if os.environ.get("CARILLON_SOAK") else 10
 TODAY, DAY = date(2025, 9, 1), timedelta(days=1)
@@ -65,26 +65,6 @@ def assert_night(diary: Diary, world: World) -> World:
     return replace(world, stored=diary.rows())
 
 
-def stories(how_many: int) -> list[Story]:
-    """Drawn once and for all, so that a failure is the same one everywhere."""
-    found: list[Story] = []
-
-    @settings(
-        max_examples=how_many,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(next_nights(max_contacts=25, max_nights=5))
-    def draw(story: Story) -> None:
-        found.append(story)
-
-    draw()
-    return found
-
-
 def assert_fresh(diary: Diary, world: World) -> None:
     """`--fresh` gives what the reference makes of rows whose days are forgotten; twice is once."""
     nowhere = date(1990, 1, 1)
@@ -104,7 +84,7 @@ def assert_fresh(diary: Diary, world: World) -> None:
 def test_nights_on_the_store_are_the_references(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """Triggers, changes, wake days, fingerprints and swap lose nothing, night after night."""
     diary = Diary(database)
-    for number, story in enumerate(stories(STORIES)):
+    for number, story in enumerate(drawn(next_nights(max_contacts=25, max_nights=5), STORIES)):
         monkeypatch.setattr("carillon.plan.run.BULK_ROWS", (number % 2) * 5_000)
         world = plain(comparable(story.world))
         diary.load(world)

@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 
 from carillon.store.engine import Database, open_database
-from tests.contract.databases import postgres_copy, postgres_server, postgres_url, sqlite_url
+from tests.contract.databases import postgres_copy, postgres_url, sqlite_url
 from tests.contract.diary import Diary, crowd, release
 from tests.plan.reference import default_rules
 from tests.plan.worlds import World
@@ -31,7 +31,7 @@ SOAK = bool(os.environ.get("CARILLON_SOAK"))
 PEOPLE = 50_000 if SOAK else 20_000
 TODAY = date(2025, 8, 20)
 ROOT = Path(__file__).parents[2]
-PLANNED_OR_NOT = {"first plan": False, "next night": True}
+SCENES = ("sqlite, first plan", "sqlite, next night", "postgresql, next night")
 
 
 @dataclass(frozen=True)
@@ -89,9 +89,13 @@ def stage(base: str, folder: Path, copy: Callable[[Path], str], planned: bool) -
     return Scene(world, copy, old, new, seconds)
 
 
-@pytest.fixture(scope="module", params=PLANNED_OR_NOT.values(), ids=PLANNED_OR_NOT)
-def on_sqlite(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Scene:
+@pytest.fixture(scope="module", params=SCENES)
+def scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, server: str) -> Scene:
     folder: Path = tmp_path_factory.mktemp("crash")
+    planned = request.param.endswith("next night")
+    if request.param.startswith("postgresql"):
+        base = postgres_url(server)
+        return stage(base, folder, lambda _: postgres_copy(server, base), planned)
     base = sqlite_url(folder)
     file = Path(base.removeprefix("sqlite:///"))
 
@@ -99,15 +103,7 @@ def on_sqlite(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
         shutil.copy(file, to / "carillon.db")
         return f"sqlite:///{to / 'carillon.db'}"
 
-    return stage(base, folder, copy, request.param)
-
-
-@pytest.fixture(scope="module")
-def on_postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    folder: Path = tmp_path_factory.mktemp("crash-pg")
-    with postgres_server() as server:
-        base = postgres_url(server)
-        yield stage(base, folder, lambda _: postgres_copy(server, base), planned=True)
+    return stage(base, folder, copy, planned)
 
 
 def start(folder: Path, url: str, *moment: str) -> subprocess.Popen[str]:
@@ -195,7 +191,7 @@ def schema_of(url: str, folder: Path) -> object:
         database.close()
 
 
-STAGES = ["progress 1", "write 0", "write 5", "write 13", "commit 0", "commit 1"]
+STAGES = ["write 5", "write 13", "commit 1"]
 if SOAK:
     STAGES = [
         *(f"progress {n}" for n in range(8)),
@@ -205,43 +201,22 @@ if SOAK:
     ]
 
 
-@pytest.mark.parametrize("moment", STAGES if SOAK else ["write 13", "commit 1"])
-def test_killed_at_a_stage(on_sqlite: Scene, moment: str, tmp_path: Path) -> None:
-    """Before the commit it is the old plan, after it the new one."""
-    url = on_sqlite.copy(tmp_path)
+@pytest.mark.parametrize("moment", STAGES)
+def test_killed_at_a_stage(scene: Scene, moment: str, tmp_path: Path) -> None:
+    """Before the commit it is the old plan, after it the new one; a server gives the lease to the next."""
+    url = scene.copy(tmp_path)
     before = schema_of(url, tmp_path)
     killed = kill_at(tmp_path, url, moment)
     assert killed or SOAK
-    found = assert_unharmed(on_sqlite, url, tmp_path, before)
+    found = assert_unharmed(scene, url, tmp_path, before)
     assert found == ("new" if moment == "commit 1" or not killed else "old")
 
 
-@pytest.mark.parametrize("turn", range(25 if SOAK else 1))
-def test_killed_at_any_time(on_sqlite: Scene, turn: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("turn", range(20 if SOAK else 1))
+def test_killed_at_any_time(scene: Scene, turn: int, tmp_path: Path) -> None:
     """Somewhere within the time that a run takes."""
-    url = on_sqlite.copy(tmp_path)
+    url = scene.copy(tmp_path)
     before = schema_of(url, tmp_path)
     part = random.Random(turn).random() if SOAK else 0.7
-    kill_after(tmp_path, url, part * on_sqlite.seconds)
-    assert_unharmed(on_sqlite, url, tmp_path, before)
-
-
-@pytest.mark.parametrize("moment", STAGES if SOAK else ["write 5"])
-def test_killed_on_postgresql(on_postgresql: Scene, moment: str, tmp_path: Path) -> None:
-    """The server takes back what the client had begun, and gives the lease to the next."""
-    url = on_postgresql.copy(tmp_path)
-    before = schema_of(url, tmp_path)
-    killed = kill_at(tmp_path, url, moment)
-    assert killed or SOAK
-    found = assert_unharmed(on_postgresql, url, tmp_path, before)
-    assert found == ("new" if moment == "commit 1" or not killed else "old")
-
-
-@pytest.mark.parametrize("turn", range(10 if SOAK else 1))
-def test_killed_on_postgresql_at_any_time(on_postgresql: Scene, turn: int, tmp_path: Path) -> None:
-    """Somewhere within the time that a run takes."""
-    url = on_postgresql.copy(tmp_path)
-    before = schema_of(url, tmp_path)
-    part = random.Random(turn).random() if SOAK else 0.8
-    kill_after(tmp_path, url, part * on_postgresql.seconds)
-    assert_unharmed(on_postgresql, url, tmp_path, before)
+    kill_after(tmp_path, url, part * scene.seconds)
+    assert_unharmed(scene, url, tmp_path, before)

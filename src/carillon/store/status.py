@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, text
 
 from carillon.store.engine import Database, scalar
+from carillon.store.moments import moment_of
 from carillon.words import RunStatus, Status
 
 
@@ -71,16 +72,11 @@ def read(connection: Connection, today: int, since: datetime) -> State:
         int(scalar(connection, "select count(*) from contacts")),
         int(pending[0]),
         int(pending[1]),
-        None if last is None else _moment(last[1]),
+        None if last is None else moment_of(last[1]),
         failure,
         int(sendings[0]),
         int(sendings[1]),
     )
-
-
-def _moment(value: str | datetime) -> datetime:
-    """SQLite gives text, PostgreSQL a moment."""
-    return datetime.fromisoformat(value) if isinstance(value, str) else value
 
 
 def has_contacts(database: Database) -> bool:
