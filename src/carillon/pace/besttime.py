@@ -86,9 +86,8 @@ def belief(workspace: Seen, industry: Seen | None = None, profile: Table | None 
     )
     emails = HOUR_EMAILS + at_hour + np.zeros((7, 1))
 
-    trust = np.minimum(emails, CELL_EMAILS)
-    mean = (trust * mean + workspace.answered) / (trust + workspace.sent)
-    emails = emails + workspace.sent * (1 - trust / emails)
+    mean = (CELL_EMAILS * mean + workspace.answered) / (CELL_EMAILS + workspace.sent)
+    emails = np.maximum(emails, np.minimum(emails, CELL_EMAILS) + workspace.sent)
     if industry is not None:
         trust = np.minimum(emails, INDUSTRY_EMAILS)
         mean = (trust * mean + industry.answered) / (trust + industry.sent)
