@@ -14,6 +14,7 @@ from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
+from numpy.random import Generator, Philox
 
 Table = npt.NDArray[np.float64]
 """Shape (7, 24)."""
@@ -107,7 +108,7 @@ def choose(candidates: Sequence[datetime], known: Belief, preferred: frozenset[i
     if seed is None:
         score = mean
     else:
-        chance = np.random.Generator(np.random.Philox(key=seed))
+        chance = Generator(Philox(key=seed))
         sure = CAUTION * emails
         score = chance.beta(mean * sure, (1 - mean) * sure)
     liked = np.isin(hours, list(preferred))
