@@ -24,6 +24,8 @@ soak: $(READY)
 bench: $(READY)
 	$(BIN)/python -m bench.plan
 	$(BIN)/python -m bench.render
+	$(BIN)/python -m bench.advance
+	$(BIN)/python -m bench.send
 	$(BIN)/python -m bench.plan --campaigns --contacts 3000000
 	$(BIN)/python -m bench.plan --database postgresql --contacts 1000000
 

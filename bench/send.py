@@ -1,10 +1,10 @@
 """`python -m bench.send`: from claim to recorded, into Postfix's `smtp-sink`.
 
-Two-part emails of about 5 kB over ten connections, beside `smtp-source` (C), nodemailer (pooled, where `node`
-and the package are there) and a plain loop of `EmailMessage` and aiosmtplib, in one run; then claiming and
-recording alone, and two dispatchers on PostgreSQL beside one. `smtp-sink` comes out of Debian's package:
-`apt-get download postfix; dpkg -x postfix*.deb DIR`, then `--postfix DIR`; without it a small sink in Python
-stands in, and is the slower half of every figure.
+Two-part emails of about 5 kB over ten connections, beside `smtp-source` (C), nodemailer (pooled),
+django-post-office and a plain loop of `EmailMessage` and aiosmtplib (`send_others`), in one run; then
+claiming and recording alone, and two dispatchers on PostgreSQL beside one. What it needs it fetches into
+`--cache`, or into a folder that is gone afterwards; without `smtp-sink` a small sink in Python stands in,
+and is the slower half of every figure.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from email.message import EmailMessage
 from pathlib import Path
 
-import aiosmtplib
 from rich.console import Console
 from rich.table import Table
 
+from bench import send_others as others
 from bench.postgres import server as postgres
+from bench.send_others import CONNECTIONS, HTML, TEXT
 from carillon.accounts import Account
 from carillon.clock import Stopwatch, SystemClock
 from carillon.days import day_number
@@ -47,19 +47,8 @@ from carillon.templates import Source
 from carillon.words import Status
 from carillon.workspace import Workspace, at
 
-CONNECTIONS = 10
-WORDS = "Your yearly review is a good moment to look at what you have and what you need. "
-TEXT = "Hello {{ first_name }},\n\n" + (WORDS + "\n") * 18
-HTML = "<p>Hello {{ first_name }},</p>" + f"<p>{WORDS}</p>" * 24
-NODE = """
-const mailer = require('nodemailer').createTransport({host: '127.0.0.1', port: +process.argv[2], pool: true,
-  maxConnections: %d, maxMessages: Infinity, ignoreTLS: true});
-const [text, html, n] = [process.argv[3], process.argv[4], +process.argv[5]];
-const began = process.hrtime.bigint();
-Promise.all(Array.from({length: n}, (_, i) => mailer.sendMail({from: 'ann@agency.example',
-  to: `person${i}@example.com`, subject: 'Hello', text, html}))).then(() => {
-  console.log(Number(process.hrtime.bigint() - began) / 1e9); mailer.close(); });
-"""
+GROUPS = (10, 100)
+"""Emails recorded together where claiming and recording are measured alone."""
 
 
 def free_port() -> int:
@@ -76,7 +65,7 @@ def sink(postfix: Path | None) -> Iterator[int]:
         order, environ = [sys.executable, "-m", "bench.send", "--sink", str(port)], dict(os.environ)
     else:
         order = [str(postfix / "usr/sbin/smtp-sink"), "-u", "nobody", f"127.0.0.1:{port}", "1000"]
-        environ = library(postfix)
+        environ = others.postfix_environment(postfix)
     with subprocess.Popen(order, env=environ) as process:
         try:
             for _ in range(200):
@@ -87,10 +76,6 @@ def sink(postfix: Path | None) -> Iterator[int]:
             yield port
         finally:
             process.kill()
-
-
-def library(postfix: Path) -> dict[str, str]:
-    return dict(os.environ) | {"LD_LIBRARY_PATH": str(postfix / "usr/lib/postfix")}
 
 
 async def python_sink(port: int) -> None:
@@ -204,48 +189,7 @@ def claim_and_record(workspace: Workspace, emails: int, group: int) -> float:
     return emails / watch.seconds()
 
 
-async def plain_loop(port: int, emails: int) -> float:
-    """Emails a second of what one writes first: build each with `EmailMessage`, send with aiosmtplib."""
-    left = iter(range(emails))
-
-    async def one() -> None:
-        client = aiosmtplib.SMTP(hostname="127.0.0.1", port=port, start_tls=False)
-        await client.connect()
-        for number in left:
-            message = EmailMessage()
-            message["From"], message["To"] = "ann@agency.example", f"person{number}@example.com"
-            message["Subject"] = f"Hello {number}"
-            message.set_content(TEXT)
-            message.add_alternative(HTML, subtype="html")
-            await client.send_message(message)
-        await client.quit()
-
-    watch = Stopwatch()
-    await asyncio.gather(*(one() for _ in range(CONNECTIONS)))
-    return emails / watch.seconds()
-
-
-def smtp_source(postfix: Path, port: int, emails: int) -> float:
-    order = [str(postfix / "usr/sbin/smtp-source"), "-s", str(CONNECTIONS), "-m", str(emails), "-l", "5000"]
-    order += ["-f", "ann@agency.example", "-t", "person@example.com", f"127.0.0.1:{port}"]
-    watch = Stopwatch()
-    subprocess.run(order, env=library(postfix), check=True, capture_output=True)
-    return emails / watch.seconds()
-
-
-def nodemailer(port: int, emails: int, modules: Path | None) -> float | None:
-    """None where it is not there."""
-    if shutil.which("node") is None or modules is None:
-        return None
-    order = ["node", "-e", NODE % CONNECTIONS, "-", str(port), TEXT, HTML, str(emails)]
-    environ = dict(os.environ) | {"NODE_PATH": str(modules)}
-    done = subprocess.run(order, env=environ, capture_output=True, text=True, check=True)
-    return emails / float(done.stdout)
-
-
-def measure(
-    base: Path, port: int, emails: int, postfix: Path | None, modules: Path | None
-) -> dict[str, float]:
+def measure(base: Path, port: int, emails: int, cache: Path, postfix: Path | None) -> dict[str, float]:
     """Emails a second, by what sends them."""
     found: dict[str, float] = {}
 
@@ -266,25 +210,27 @@ def measure(
 
     ours("carillon, SQLite", f"sqlite:///{base / 'one.db'}", 1)
     if postfix is not None:
-        found["smtp-source"] = smtp_source(postfix, port, emails)
-    if (speed := nodemailer(port, emails // 4, modules)) is not None:
-        found["nodemailer"] = speed
-    found["EmailMessage + aiosmtplib"] = asyncio.run(plain_loop(port, emails // 10))
-    for group in (10, 100):
+        found["smtp-source"] = others.smtp_source(postfix, port, emails)
+    if (node := others.fetched(cache, "nodemailer")) is not None:
+        found["nodemailer"] = others.nodemailer(node, port, emails)
+    # These two take their time: a part of the emails is enough to know their speed.
+    found["EmailMessage + aiosmtplib"] = asyncio.run(others.plain_loop(port, emails // 10))
+    if (office := others.fetched(cache, "office")) is not None:
+        found["django-post-office"] = others.post_office(office, base, port, emails // 10)
+    for group in GROUPS:
         alone(f"claim and record, SQLite, groups of {group}", f"sqlite:///{base / f'alone{group}.db'}", group)
     with postgres() as url:
+        names = ("one", "two", *(f"alone{group}" for group in GROUPS))
         admin = open_database(url, base)
-        for name in ("one", "two", "alone10", "alone100"):
+        for name in names:
             with admin.engine.connect() as connection:
                 connection.execution_options(isolation_level="AUTOCOMMIT")
                 connection.exec_driver_sql(f"create database {name}")
         admin.close()
-        named = {
-            name: url.replace("/postgres?", f"/{name}?") for name in ("one", "two", "alone10", "alone100")
-        }
+        named = {name: url.replace("/postgres?", f"/{name}?") for name in names}
         ours("carillon, PostgreSQL", named["one"], 1)
         ours("carillon, PostgreSQL, two dispatchers", named["two"], 2)
-        for group in (10, 100):
+        for group in GROUPS:
             alone(f"claim and record, PostgreSQL, groups of {group}", named[f"alone{group}"], group)
     return found
 
@@ -292,8 +238,7 @@ def measure(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--emails", type=int, default=20_000)
-    parser.add_argument("--postfix", type=Path, help="where Debian's package was unpacked")
-    parser.add_argument("--node-modules", type=Path, help="where nodemailer is installed")
+    parser.add_argument("--cache", type=Path, help="a folder to keep what is fetched")
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--sink", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -302,9 +247,11 @@ def main() -> None:
     if options.sink:
         return asyncio.run(python_sink(options.sink))
     base = Path(tempfile.mkdtemp(prefix="carillon-bench-"))
+    cache = (options.cache or base / "cache").absolute()
     try:
-        with sink(options.postfix) as port:
-            found = measure(base, port, options.emails, options.postfix, options.node_modules)
+        postfix = others.fetched(cache, "postfix")
+        with sink(postfix) as port:
+            found = measure(base, port, options.emails, cache, postfix)
     finally:
         shutil.rmtree(base, ignore_errors=True)
     ours = found["carillon, SQLite"]
@@ -314,7 +261,7 @@ def main() -> None:
     for name, speed in found.items():
         table.add_row(name, f"{speed:,.0f}", f"{ours / speed:.2f} x")
     Console().print(table)
-    print(json.dumps({"emails": options.emails, "sink": "smtp-sink" if options.postfix else "python",
+    print(json.dumps({"emails": options.emails, "sink": "smtp-sink" if postfix else "python",
                       "per_second": {name: round(speed, 1) for name, speed in found.items()}}))  # fmt: skip
     return None
 

@@ -40,6 +40,10 @@ class Account:
     """Of the transport; never a secret, but it may name the variable that holds one."""
     secret: str | None = field(default=None, repr=False)
     """Encrypted by the vault."""
+    inbox: Mapping[str, Any] | None = None
+    """Where its mail arrives: `source`, one of listen.sources, and that one's settings; None: not read."""
+    inbox_secret: str | None = field(default=None, repr=False)
+    """Encrypted by the vault; None: the secret for sending is the one for reading, too."""
     kind: str = AccountKind.RELAY.value
     display_name: str | None = None
     reply_to: str | None = None

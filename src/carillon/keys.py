@@ -5,6 +5,8 @@
 An email is (contact, type, campaign instance, event), not a date: it keeps its id wherever it is moved
 to, and after it was sent. A follow-up is identified by the email it follows: the same key with the
 follow-up bit set. Keys of one contact are consecutive, so a contact's emails are one range of ids.
+
+An email of a sequence is (enrollment, visit): its key is below `FIRST_OF_SEQUENCES`.
 """
 
 from __future__ import annotations
@@ -56,3 +58,20 @@ def is_followup(keys: Keys) -> Bools:
 def is_kind(keys: Keys, kind: int) -> Bools:
     """Emails of one kind; their follow-ups are none of it."""
     return (keys & (FOLLOWUP_BIT | (KIND_MASK << KIND_SHIFT))) == (kind << KIND_SHIFT)
+
+
+FIRST_OF_SEQUENCES = -(1 << 62)
+"""Emails of sequences have ids from here on downwards; other history without a key has ids far above."""
+VISIT_BITS = 12
+MOST_VISITS = (1 << VISIT_BITS) - 1
+"""Steps that one enrollment can begin."""
+
+
+def sequence_key(enrollment: npt.NDArray[np.int64], visit: npt.NDArray[np.int64]) -> Keys:
+    """Ids of sequence emails: one for each step an enrollment begins, so that none is there twice."""
+    return FIRST_OF_SEQUENCES - ((enrollment << VISIT_BITS) | visit)
+
+
+def is_of_sequence(key: int) -> bool:
+    """Whether an email belongs to a sequence."""
+    return key <= FIRST_OF_SEQUENCES

@@ -1,4 +1,4 @@
-"""The frequency limit: how many emails one contact may get in any run of consecutive days.
+"""The frequency limit (how many emails one contact may get in any run of consecutive days) and quiet hours.
 
 The planner and the check right before sending ask this module. Shapes as in `windows`: one contact
 is a frame of one row.
@@ -6,11 +6,15 @@ is a frame of one row.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta, tzinfo
+
 import numpy as np
 import numpy.typing as npt
 
 from carillon.columns import Bools
 from carillon.days import Days
+from carillon.local_time import instant_of
 
 FOLLOWUP_GRACE_DAYS = 10
 """Days after its own day on which a follow-up may still go (01-plan §9)."""
@@ -39,3 +43,30 @@ def would_exceed(others: npt.NDArray[np.int32], day: Days, limit: int, period_da
         over |= holds_new & (count >= limit)
     result[some] = over
     return result
+
+
+@dataclass(frozen=True)
+class QuietHours:
+    """Hours of the day in which nobody is written to, by the recipient's clock; they may go over midnight."""
+
+    begin: time
+    end: time
+
+    @classmethod
+    def of(cls, text: str) -> QuietHours:
+        """As the setting is written: `21:00-08:00`."""
+        begin, _, end = text.partition("-")
+        return cls(time.fromisoformat(begin), time.fromisoformat(end))
+
+    def at(self, now: datetime, zone: tzinfo) -> tuple[bool, datetime]:
+        """Whether it is quiet at a moment in a zone, and when (UTC) that changes."""
+        today = now.astimezone(zone).date()
+        nights = timedelta(days=self.end <= self.begin)
+        for day in (today - timedelta(days=1), today):
+            begin = instant_of(day, self.begin, zone)
+            end = instant_of(day + nights, self.end, zone)
+            if now < begin:
+                return False, begin
+            if now < end:
+                return True, end
+        return False, instant_of(today + timedelta(days=1), self.begin, zone)

@@ -20,6 +20,7 @@ from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
 
 from carillon.errors import InputError, SettingsError
 from carillon.settings_checks import Misfit, Misfits, did_you_mean
+from carillon.settings_listening import Listening
 from carillon.settings_load import FILE_NAME, Origin, leaves, read_settings, template_for
 from carillon.settings_sections import (
     AepConfig,
@@ -43,7 +44,8 @@ from carillon.settings_sections import (
     Window,
     Workspace,
 )
-from carillon.settings_sending import Sending, Tracking
+from carillon.settings_sending import Safety, Sending, Tracking
+from carillon.settings_web import Web, Webhooks
 from carillon.settings_yaml import Document, parse_yaml, read_yaml
 
 __all__ = [
@@ -56,6 +58,7 @@ __all__ = [
     "EffectiveDateTemplates",
     "EmailTemplates",
     "Features",
+    "Listening",
     "LoadBalancing",
     "MonthDay",
     "Origin",
@@ -63,11 +66,14 @@ __all__ = [
     "Priorities",
     "Processing",
     "Purpose",
+    "Safety",
     "Sending",
     "Settings",
     "StateRules",
     "TimingConstants",
     "Tracking",
+    "Web",
+    "Webhooks",
     "Window",
     "Workspace",
     "load_settings",
@@ -96,9 +102,13 @@ class Settings(Section):
     """Name -> what campaigns of this type are like; the database has further types."""
     email_templates: EmailTemplates = EmailTemplates()
     sending: Sending = Sending()
+    safety: Safety = Safety()
     tracking: Tracking = Tracking()
+    listening: Listening = Listening()
     processing: Processing = Processing()
     audit: Audit = Audit()
+    web: Web = Web()
+    webhooks: Webhooks = Webhooks()
 
     _origins: Mapping[tuple[str, ...], Origin] = PrivateAttr(default_factory=dict)
 

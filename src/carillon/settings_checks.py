@@ -26,7 +26,7 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 class Misfit:
     """One problem below the value that was checked; `cause` is the key to point at if it was not given."""
 
-    path: tuple[str, ...]
+    path: tuple[str | int, ...]
     text: str
     cause: tuple[str, ...] = ()
 

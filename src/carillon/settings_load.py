@@ -64,6 +64,15 @@ def read_settings(
     return settings, origins
 
 
+def problems_of(
+    model: type[BaseModel], error: ValidationError, document: Document, above: KeyPath = ()
+) -> list[Problem]:
+    """What is wrong with a part of a document that was checked against a model; `above`: where it stands."""
+    places = {_fold(path): Origin("file", f"{document.name}:{line}") for path, line in document.lines.items()}
+    found = error.errors(include_url=False)
+    return [one for detail in found for one in _in_words(model, detail, places, document.name, above)]
+
+
 def template_for(purpose: str, template: str) -> str:
     """The template as it is for insurance; for anything else without the rules of the states."""
     if purpose == "insurance":
@@ -217,19 +226,26 @@ def _fold(path: KeyPath) -> KeyPath:
 
 
 def _in_words(
-    model: type[BaseModel], detail: ErrorDetails, places: Mapping[KeyPath, Origin], file: str
+    model: type[BaseModel],
+    detail: ErrorDetails,
+    places: Mapping[KeyPath, Origin],
+    file: str,
+    above: KeyPath = (),
 ) -> list[Problem]:
-    """One finding of pydantic as problems people can read. `file`: where to point if nothing is nearer."""
+    """One finding of pydantic as problems people can read.
+
+    `file`: where to point if nothing is nearer; `above`: where what was checked stands in the file.
+    """
     loc = tuple(part for part in detail["loc"] if part != "[key]")
     is_key = loc != detail["loc"]
     error = detail.get("ctx", {}).get("error")
     if isinstance(error, Misfits):
-        return [_placed((*loc, *one.path), one.text, places, file, one.cause) for one in error.found]
+        return [_placed((*above, *loc, *one.path), one.text, places, file, one.cause) for one in error.found]
     if isinstance(error, ValueError) and detail["input"] is not None:
         # A key stands before its problem already.
         text = str(error).removeprefix(f"{shown(detail['input'])} is ") if is_key else str(error)
-        return [_placed(loc, text, places, file)]
-    return [_placed(loc, _words_for(model, loc, detail), places, file)]
+        return [_placed((*above, *loc), text, places, file)]
+    return [_placed((*above, *loc), _words_for(model, loc, detail), places, file)]
 
 
 def _words_for(model: type[BaseModel], loc: KeyPath, detail: ErrorDetails) -> str:

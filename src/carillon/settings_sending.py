@@ -5,7 +5,7 @@ Import from `carillon.settings`.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator
@@ -39,9 +39,21 @@ def postal_address(value: object) -> str:
     return "\n".join(line for line in lines if line)
 
 
+def quiet_hours(value: object) -> str:
+    """Two times of day, as `limits.QuietHours` reads them."""
+    begin, dash, end = checks.text(value).partition("-")
+    if not dash:
+        raise ValueError(f'{checks.shown(value)} is not a part of the day; write it like "21:00-08:00"')
+    first, last = checks.time_of_day(begin), checks.time_of_day(end)
+    if first == last:
+        raise ValueError("quiet hours that end when they begin are a whole day; null means none")
+    return f"{first:%H:%M}-{last:%H:%M}"
+
+
 # Named apart from the keys: pydantic reads annotations among the names of the class.
 Url = Annotated[str, BeforeValidator(public_url)]
 Address = Annotated[str, BeforeValidator(postal_address)]
+Hours = Annotated[str, BeforeValidator(quiet_hours)]
 
 
 class Sending(Section):
@@ -53,6 +65,23 @@ class Sending(Section):
     """The sender's physical address, which the law asks for below marketing mail."""
     sender_name: Text | None = None
     """What recipients read as the sender; None: the account's display name."""
+    quiet_hours: Hours | None = None
+    """When nobody is written to, by the clock where they live; None: emails go at any hour."""
+
+
+class Safety(Section):
+    """What keeps mail back, and what becomes of emails that may have been sent."""
+
+    dry_run: Flag = False
+    """Write emails into a Maildir and leave them as they are: nothing is sent."""
+    confirm_before_send: Flag = False
+    """Ask before the first email leaves."""
+    on_doubt: Annotated[
+        Literal["hold", "assume_sent", "resend"], checks.one_of("hold", "assume_sent", "resend")
+    ] = "hold"
+    """What becomes of an email of which nobody knows whether it was sent."""
+    allow_private_webhooks: Flag = False
+    """Webhooks may call servers that are not on the internet."""
 
 
 class Tracking(Section):

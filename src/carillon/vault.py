@@ -80,17 +80,19 @@ class Vault:
                 f"another key. Put the right key back, or {_AGAIN}."
             ) from None
 
-    def find(self, stored: str | None, variable: str | None) -> SecretText | None:
+    def find(
+        self, stored: str | None, variable: str | None, option: str = "--password-stdin"
+    ) -> SecretText | None:
         """The secret that is stored or, if a variable is named, in the environment; None: there is none.
 
-        Raises SettingsError where the variable is not set.
+        Raises SettingsError where the variable is not set, naming the option that stores one.
         """
         if variable is not None:
             if not (value := self._environ.get(variable)):
                 raise SettingsError(
                     f"the password is to come from the environment variable {variable}, which is not set. "
                     "Set it where Carillon runs, or store a password with "
-                    "`carillon account set NAME --password-stdin`."
+                    f"`carillon account set NAME {option}`."
                 )
             return SecretText(value)
         return None if stored is None else self.decrypt(stored)

@@ -51,12 +51,14 @@ def email_type(kind: int, campaign_types: Mapping[int, str]) -> str:
 
 FIRST_CAMPAIGN = 16
 """Kinds below are the anniversary types and room for more of them."""
+SEQUENCE_EMAIL = "sequence"
+"""`outbox.email_type` of the emails of sequences."""
 UNKNOWN_KIND = (1 << 14) - 1
 """Mail from elsewhere whose type means nothing to Carillon: it counts for frequency only."""
 LAST_INSTANCE = UNKNOWN_KIND - 1 - FIRST_CAMPAIGN
 """The highest id of a campaign instance that still has a kind."""
-ELIGIBILITY_ANSWERED = "eligibility_answered"
-"""`contact_events.event_type` of answers to the health questions."""
+REGULATORY_NOTICE = "regulatory_notice"
+"""The campaign type that is no marketing: an unsubscribe does not keep it back."""
 
 
 class Tier(IntEnum):
@@ -141,12 +143,88 @@ class Standing(IntEnum):
     """Sent or delivered: a follow-up may answer it."""
 
 
+class Scope(StrEnum):
+    """`suppressions.scope`: what an address gets no more. A campaign type's name is a scope as well."""
+
+    ALL = "all"
+    MARKETING = "marketing"
+    """Everything but regulatory notices."""
+
+
+def stops(scope: str, topic: str | None, followup: bool = False) -> bool:
+    """Whether a suppression of this scope keeps an email back.
+
+    `topic`: the type of the campaign that the email, or what it follows up, belongs to; None: of none.
+    """
+    notice = topic == REGULATORY_NOTICE and not followup
+    return scope == Scope.ALL or (scope == Scope.MARKETING and not notice) or scope == topic
+
+
 class ContactStatus(StrEnum):
     """`contacts.status`. Only `active` contacts are written to."""
 
     ACTIVE = "active"
     OPTED_OUT = "opted_out"
     BOUNCED = "bounced"
+
+
+class EventKind(StrEnum):
+    """`contact_events.event_type` of what comes back. Programs may store kinds of their own beside these."""
+
+    DELIVERED = "delivered"
+    DELAYED = "delayed"
+    """Not there yet, and still tried: noted, and nothing follows from it."""
+    OPENED = "opened"
+    CLICKED = "clicked"
+    REPLIED = "replied"
+    AUTO_REPLIED = "auto_replied"
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
+    UNSUBSCRIBED = "unsubscribed"
+    OPTED_OUT = "opted_out"
+    ELIGIBILITY_ANSWERED = "eligibility_answered"
+    """Answers to the health questions."""
+    SMS_SENT = "sms_sent"
+    SMS_DELIVERED = "sms_delivered"
+    SMS_FAILED = "sms_failed"
+    SMS_REPLIED = "sms_replied"
+    UNKNOWN = "unknown"
+    """A provider's word that has no match here: noted as it came."""
+
+
+class Bounce(StrEnum):
+    """Why an email came back."""
+
+    HARD = "hard"
+    """The address does not exist or takes no mail."""
+    SOFT = "soft"
+    """Not this time: a full mailbox, a server that was away too long."""
+    BLOCKED = "blocked"
+    """A policy refused the message, which says nothing about the address."""
+
+
+class Wait(StrEnum):
+    """Why an email of today has not left yet; the first that holds is the one to tell."""
+
+    WORKSPACE_PAUSED = "workspace_paused"
+    ACCOUNT_PAUSED = "account_paused"
+    """Paused, or stopped by an error."""
+    CAMPAIGN_PAUSED = "campaign_paused"
+    SEQUENCE_PAUSED = "sequence_paused"
+    DAY_OVER = "day_over"
+    """Released for an earlier day: the next release gives it back to the planner."""
+    NOT_YET_DUE = "not_yet_due"
+    ACCOUNT_LIMIT = "account_limit"
+    """Due, and the account has no permit for it now."""
+    ACCOUNT_FAULT = "account_fault"
+    """Due, and the account could not send."""
+    INTERRUPTED = "interrupted"
+    """Due, and the dispatcher was stopped before it came to it."""
+    TEMPLATE = "template"
+    """Not released: there is no template to make it of."""
+    NOT_RELEASED = "not_released"
+    DRY_RUN = "dry_run"
+    """Due, and only written into a Maildir."""
 
 
 class AccountStatus(StrEnum):
@@ -164,6 +242,130 @@ class AccountKind(StrEnum):
     """Bulk mail from the send time on, as fast as its limits allow."""
     MAILBOX = "mailbox"
     """A person's: slots over the day."""
+
+
+class SequenceStatus(StrEnum):
+    """`sequences.status`."""
+
+    DRAFT = "draft"
+    SCHEDULED = "scheduled"
+    """It starts at its `scheduled_start_at`."""
+    ACTIVE = "active"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    ARCHIVED = "archived"
+
+
+class EnrollmentStatus(StrEnum):
+    """`sequence_enrollments.status`. The first three are open."""
+
+    SCHEDULED = "scheduled"
+    ACTIVE = "active"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    EXITED = "exited"
+
+
+class StepType(StrEnum):
+    """`sequence_steps.type`."""
+
+    EMAIL = "email"
+    DELAY = "delay"
+    CONDITION = "condition"
+    ACTION = "action"
+    EXIT = "exit"
+
+
+class DelayUnit(StrEnum):
+    """What the amount of a delay counts."""
+
+    MINUTES = "minutes"
+    HOURS = "hours"
+    DAYS = "days"
+    WORKING_DAYS = "working_days"
+
+
+class ActionKind(StrEnum):
+    """What an action does."""
+
+    ADD_TAG = "add_tag"
+    REMOVE_TAG = "remove_tag"
+    SET_ATTRIBUTE = "set_attribute"
+    SMS = "sms"
+    WEBHOOK = "webhook"
+    ENROLL = "enroll"
+    EXIT = "exit"
+    NOTIFY = "notify"
+
+
+class Sign(StrEnum):
+    """What a condition looks for among the things that came back."""
+
+    REPLIED = "replied"
+    CLICKED = "clicked"
+    OPENED = "opened"
+    BOUNCED = "bounced"
+    EVENT = "event"
+
+
+class Operator(StrEnum):
+    """How a condition compares a contact's field with a value."""
+
+    IS = "is"
+    IS_NOT = "is_not"
+    CONTAINS = "contains"
+    ABOVE = "above"
+    BELOW = "below"
+    AT_LEAST = "at_least"
+    AT_MOST = "at_most"
+    ONE_OF = "one_of"
+    KNOWN = "known"
+
+
+class ExitReason(StrEnum):
+    """`sequence_enrollments.exit_reason`, as far as it is not a word of the sequence's own."""
+
+    REPLIED = "replied"
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
+    UNSUBSCRIBED = "unsubscribed"
+    OPTED_OUT = "opted_out"
+    COMPANY_REPLIED = "company_replied"
+    """Somebody else at the same domain did, and the sequence stops for all of them."""
+    SUPPRESSED = "suppressed"
+    EXCLUDED = "excluded"
+    """No day to come lies outside the windows of the contact's state."""
+    COMPLETED = "completed"
+    MANUAL = "manual"
+    ERROR = "error"
+    MERGED = "merged"
+    SEQUENCE_ARCHIVED = "sequence_archived"
+
+
+class ContactState(StrEnum):
+    """How a contact of a sequence stands, for people; never stored."""
+
+    PENDING = "pending"
+    """Enrolled, and nothing more is settled."""
+    SCHEDULED = "scheduled"
+    SENT = "sent"
+    FOLLOWUP_1 = "followup_1"
+    FOLLOWUP_2 = "followup_2"
+    FOLLOWUP_3 = "followup_3"
+    """The third follow-up was sent, or a later one."""
+    REPLIED = "replied"
+    BOUNCED = "bounced"
+    OPTED_OUT = "opted_out"
+    COMPLETED = "completed"
+
+
+class OutreachStatus(StrEnum):
+    """`outreach_campaigns.status`."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    ARCHIVED = "archived"
 
 
 class RunStatus(StrEnum):

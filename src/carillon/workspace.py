@@ -59,17 +59,13 @@ def open_workspace(folder: Path, environ: Mapping[str, str], clock: Clock) -> Wo
     Raises WorkspaceError if there is none or its database is not of this program's version, and
     SettingsError if its configuration is wrong.
     """
-    if not (folder / "carillon.yaml").is_file():
-        raise WorkspaceError(
-            f"{folder} is not a Carillon workspace (it has no carillon.yaml). Make one with "
-            f"`carillon init {folder}`, or name another with --workspace."
-        )
+    require_folder(folder)
     workspace = at(folder, environ, clock)
     file = workspace.database.file
     if file is not None and not file.exists():
         raise WorkspaceError(
             f"the workspace {folder} has no database yet ({file} is missing). "
-            f"`carillon init {folder}` makes it; to go back to a backup, put it in its place."
+            f"`carillon init {folder}` makes it; `carillon restore` goes back to a backup."
         )
     try:
         workspace.database.require_current()
@@ -78,6 +74,15 @@ def open_workspace(folder: Path, environ: Mapping[str, str], clock: Clock) -> Wo
         raise
     workspace.database.opening = workspace.note_version
     return workspace
+
+
+def require_folder(folder: Path) -> None:
+    """Raise WorkspaceError unless there is a workspace in `folder`, in whatever state."""
+    if not (folder / "carillon.yaml").is_file():
+        raise WorkspaceError(
+            f"{folder} is not a Carillon workspace (it has no carillon.yaml). Make one with "
+            f"`carillon init {folder}`, or name another with --workspace."
+        )
 
 
 def at(folder: Path, environ: Mapping[str, str], clock: Clock) -> Workspace:

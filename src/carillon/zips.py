@@ -1,6 +1,6 @@
-"""ZIP codes and the state each one lies in.
+"""ZIP codes, and the state and time zone each one lies in.
 
-What belongs here: the strict format of a ZIP as it stands in the database, and its state, from the data
+What belongs here: the strict format of a ZIP as it stands in the database, and its place, from the data
 of the `zipcodes` package. What does not: guessing what a spreadsheet made of a ZIP (`files/places.py`).
 `STATES` must change with that data; a test compares them.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from zoneinfo import available_timezones
 
 import numpy as np
 import numpy.typing as npt
@@ -30,8 +31,8 @@ def _table() -> npt.NDArray[np.uint8]:
 
 
 @cache
-def _look_up(digit: int) -> None:
-    """Enter the ZIPs that begin with `digit` into the table.
+def _look_up(digit: int) -> dict[str, str]:
+    """Enter the ZIPs that begin with `digit` into the table; returns their time zones.
 
     The first costs 0.3 s, which the package takes to unpack its data; each 0.03 s more, for the
     package's one dict per ZIP. So whoever asks about one contact does not wait for the whole country.
@@ -41,6 +42,9 @@ def _look_up(digit: int) -> None:
     records = similar_to(str(digit))
     numbers = [int(record["zip_code"]) for record in records]
     _table()[numbers] = [index.get(record["state"], 0) for record in records]
+    # Some of the package's values are no zones.
+    known = available_timezones()
+    return {one["zip_code"]: one["timezone"] for one in records if one["timezone"] in known}
 
 
 def state_indices(zips: pl.Series) -> npt.NDArray[np.uint8]:
@@ -61,3 +65,9 @@ def state_of(zip_code: str) -> str | None:
     """The state code of one ZIP, or None."""
     index = int(state_indices(pl.Series([zip_code], dtype=pl.String))[0])
     return STATES[index - 1] if index else None
+
+
+def zone_names(zips: pl.Series) -> list[str]:
+    """The IANA time zone of each ZIP; "" where it is badly written or unknown."""
+    five = zips.cast(pl.String).str.strip_chars().str.extract(_FORMAT, 1)
+    return ["" if one is None else _look_up(int(one[0])).get(one, "") for one in five.to_list()]

@@ -21,7 +21,10 @@ READING = [
     ("explain", "maria@example.com"),
     ("issues",),
     ("health",),
+    ("replies",),
+    ("listen", "--once"),
     ("config", "show"),
+    ("sequence", "report"),
     ("plan", "--dry-run"),
 ]
 
@@ -80,6 +83,7 @@ def test_version(run: Run) -> None:
         (("issues", "--code", "nonsense"), "missing_zip"),
         (("import", "contacts", "x.csv", "--map", "nonsense"), "SOURCE=TARGET"),
         (("explain",), "CONTACT"),
+        (("run", "--json"), "--json needs --once"),
     ],
 )
 def test_misuse_leaves_with_2_and_a_hint(empty: Path, run: Run, words: tuple[str, ...], hint: str) -> None:
@@ -110,18 +114,18 @@ def test_the_workspace_comes_from_option_variable_or_folder(
     assert run(f"--workspace={tmp_path}", "health").code == 1
 
 
-@pytest.mark.parametrize("words", READING, ids=lambda words: words[0])
+@pytest.mark.parametrize("words", READING, ids=" ".join)
 def test_json_is_one_document_and_text_has_no_colour(planned: Path, run: Run, words: tuple[str, ...]) -> None:
     result = run("-w", planned, "--now", "2026-03-10T09:00", *words, "--json")
     assert result.code == 0
-    assert json.loads(result.out)
+    assert json.loads(result.out) is not None
     text = run("-w", planned, "--now", "2026-03-10T09:00", *words).out
     assert text
     assert "\x1b" not in text
     assert all(line == line.rstrip() for line in text.splitlines())
 
 
-@pytest.mark.parametrize("words", READING, ids=lambda words: words[0])
+@pytest.mark.parametrize("words", READING, ids=" ".join)
 def test_a_poor_terminal_gets_ascii(
     planned: Path, run: Run, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
 ) -> None:

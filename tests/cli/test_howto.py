@@ -1,4 +1,4 @@
-"""The walk through a rate increase does what its page says: every command is run, every line shown appears.
+"""The walks do what their pages say: every command is run, every line shown appears.
 
 In a ```console block a line with `$ ` is a command (`> ` goes on with it), and what follows is its output:
 all of it that is shown, in this order, with `...` for lines left out; how it is wrapped does not matter.
@@ -18,7 +18,7 @@ import pytest
 
 from tests.cli.conftest import Run
 
-PAGE = Path(__file__).parents[2] / "docs" / "howto" / "rate-increase.md"
+PAGES = Path(__file__).parents[2] / "docs" / "howto"
 CLOCK = "alias carillon='carillon --now "
 
 
@@ -82,10 +82,11 @@ class Reader:
         return done.stdout
 
 
-def test_the_walk_through_a_rate_increase(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("page", ["rate-increase", "sequences"])
+def test_the_walk_on_a_page(page: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     reader = Reader(run, monkeypatch)
-    walk = steps(PAGE.read_text(encoding="utf-8"))
+    walk = steps((PAGES / f"{page}.md").read_text(encoding="utf-8"))
     assert len(walk) > 25
     for step in walk:
         try:

@@ -99,8 +99,7 @@ class Diary:
         def work(connection: Connection) -> None:
             insert_rows(connection, "contacts", CONTACT_COLUMNS, [contact_row(c) for c in world.contacts])
             for contact in world.contacts:
-                if contact.suppressed:
-                    _suppress(connection, contact)
+                _suppress(connection, contact)
             insert_rows(
                 connection,
                 "plan",
@@ -310,7 +309,10 @@ def _outbox_row(row: reference.Sent, place: int) -> tuple[object, ...]:
 
 def _suppress(connection: Connection, contact: reference.Contact) -> None:
     if not is_shared(contact.email):
-        connection.exec_driver_sql(f"insert into suppressions (address) values ('{contact.email}')")
+        for scope in [*(["all"] if contact.suppressed else []), *contact.refuses]:
+            connection.exec_driver_sql(
+                f"insert into suppressions (address, scope) values ('{contact.email}', '{scope}')"
+            )
 
 
 def _change(connection: Connection, old: reference.Contact, new: reference.Contact) -> None:
@@ -319,10 +321,9 @@ def _change(connection: Connection, old: reference.Contact, new: reference.Conta
         if value != getattr(old, column):
             said = "null" if value is None else f"'{value}'"
             connection.exec_driver_sql(f"update contacts set {column} = {said} where id = {new.id}")
-    if new.suppressed and not old.suppressed:
-        _suppress(connection, new)
-    elif old.suppressed and not new.suppressed:
+    if (new.suppressed, new.refuses) != (old.suppressed, old.refuses) and not is_shared(old.email):
         connection.exec_driver_sql(f"delete from suppressions where address = '{old.email}'")
+        _suppress(connection, new)
 
 
 def _plain(row: tuple[object, ...]) -> tuple[object, ...]:

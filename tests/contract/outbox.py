@@ -125,8 +125,7 @@ def prepared(books: StoreBooks) -> list[Ready]:
 
 
 def ask(books: StoreBooks, *ready: Ready) -> set[int]:
-    wanted = [Intent(one.row.id, one.row.token, one.envelope.message_id, one.basis) for one in ready]
-    return {number for number, _ in books.commit([], wanted)}
+    return {number for number, _ in books.commit([], [one.intent for one in ready])}
 
 
 def sent(row: Claimed) -> Outcome:

@@ -274,8 +274,12 @@ def test_outcomes_are_written_down(workspace: Workspace) -> None:
     assert query(workspace, "select address from suppressions") == [("person2@example.com",)]
     (file,) = (workspace.folder / "sent").iterdir()
     lines = [json.loads(line) for line in file.read_text().splitlines()]
-    assert [(line["schedule_id"], line["message_id"], line["outcome"]) for line in lines] == [
+    noted = [(line["schedule_id"], line["message_id"], line["outcome"]) for line in lines]
+    assert noted[:4] == [(number, name, "intent") for number, name in zip(numbers, ids, strict=True)]
+    assert noted[4:] == [
         (numbers[0], ids[0], "sent"),
+        (numbers[1], ids[1], "bounced"),
+        (numbers[2], None, "scheduled"),
         (numbers[3], ids[3], "in_doubt"),
     ]
 
@@ -364,7 +368,7 @@ def test_a_follow_up_goes_and_comes_back_with_all_that_is_known_of_it(workspace:
 
     def go(connection: release.Connection) -> int:
         return release.release(
-            connection, ids, ids * 0 + 1, ["2026-03-01T15:30:00.000Z"], ["x.example"], [None], NOW
+            connection, ids, ids * 0 + 1, ["2026-03-01T15:30:00.000Z"], ["x.example"], ["f3"], NOW
         )
 
     assert workspace.database.write(go) == 1

@@ -136,7 +136,7 @@ def explained(connection: Connection, diary: Diary, world: World) -> Iterator[Ex
     for at, contact in enumerate(everyone.people.id.tolist()):
         facts = Facts(
             profiles[contact],
-            None,
+            [],
             people.left(connection, contact, task.today - 90),
             people.planned_on(connection, contact),
             people.aims(connection, contact),

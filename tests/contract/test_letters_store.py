@@ -19,8 +19,11 @@ from carillon.send.letters import Letter, renderer
 from carillon.store import recipients, responses, suppressions, templates
 from carillon.store.dispatch import Claimed
 from carillon.store.engine import Connection
+from carillon.store.events import Applied
 from carillon.store.responses import Visitor
 from carillon.templates import Attachment, Source, defaults
+from carillon.tokens import Purpose, Ticket
+from carillon.words import Scope
 from carillon.workspace import Workspace
 from tests.contract.conftest import NOW
 
@@ -168,7 +171,7 @@ def test_contacts_are_read_for_templates(people: Workspace) -> None:
     assert read(people, lambda c: recipients.campaigns(c, [5, 6])) == {
         5: recipients.About("Spring", "promo", {"percent": 7})
     }
-    assert read(people, lambda c: recipients.threads(c, [10, 15])) == {15: "<15@a.example>"}
+    assert read(people, lambda c: recipients.threads(c, [10, 15])) == {15: ("<15@a.example>",)}
     assert read(people, lambda c: recipients.first_ids(c, 2)) == [1, 2]
 
 
@@ -213,8 +216,8 @@ def test_a_marketing_suppression_lets_regulatory_notices_through(people: Workspa
 
 
 def test_a_suppression_is_taken_away_for_a_reason_that_is_written_down(people: Workspace) -> None:
-    for scope in suppressions.SCOPES:
-        write(people, lambda c, s=scope: suppressions.suppress(c, "tom@example.com", s, "x", NOW))  # type: ignore[misc]
+    for scope in Scope:
+        write(people, lambda c, s=scope: suppressions.suppress(c, "tom@example.com", s.value, "x", NOW))  # type: ignore[misc]
     with pytest.raises(InputError, match="say why"):
         write(people, lambda c: suppressions.lift(c, "tom@example.com", None, " ", NOW, "ann"))
     gone = write(people, lambda c: suppressions.lift(c, "Tom@example.com", "all", "asked", NOW, "ann"))
@@ -224,7 +227,7 @@ def test_a_suppression_is_taken_away_for_a_reason_that_is_written_down(people: W
         write(people, lambda c: suppressions.lift(c, "tom@example.com", None, "asked", NOW, "ann"))
     logged = rows(people, 'select who, what, "before", "after" from audit_log order by id')
     assert [(row[0], row[1], loaded(row[2])["scope"], loaded(row[3])) for row in logged] == [
-        ("ann", "suppression removed", scope, {"reason": "asked"}) for scope in suppressions.SCOPES
+        ("ann", "suppression removed", scope, {"reason": "asked"}) for scope in Scope
     ]
     assert read(people, lambda c: suppressions.newest(c, 9)) == []
 
@@ -235,7 +238,8 @@ def test_a_suppression_is_taken_away_for_a_reason_that_is_written_down(people: W
 def test_opens_and_clicks_are_stored_once_a_minute_and_only_people_count(people: Workspace) -> None:
     def click(visitor: Visitor, url: str = "https://a.example", minutes: int = 0) -> bool:
         now = NOW + timedelta(minutes=minutes, seconds=20)
-        return write(people, lambda c: responses.clicked(c, 1, 15, url, visitor, now))
+        ticket = Ticket(1, 15, url)
+        return bool(write(people, lambda c: responses.respond(c, Purpose.CLICK, ticket, visitor, now)).new)
 
     assert [click(HUMAN), click(HUMAN), click(ROBOT)] == [True, False, True]
     assert [click(HUMAN, "https://b.example"), click(HUMAN, minutes=1)] == [True, True]
@@ -243,17 +247,22 @@ def test_opens_and_clicks_are_stored_once_a_minute_and_only_people_count(people:
         people, "select contact_id, email_schedule_id, url, ip_address from tracking_clicks order by id"
     )
     assert clicks == [(1, 15, f"https://{one}.example", "10.0.0.1") for one in "aba"]
-    opened = [write(people, lambda c: responses.opened(c, 1, 15, HUMAN, NOW)) for _ in range(2)]
-    assert opened == [True, False]
+    for new in (1, 0):
+        done = write(people, lambda c: responses.respond(c, Purpose.OPEN, Ticket(1, 15), HUMAN, NOW))
+        assert len(done.new) == new
     kinds = rows(people, "select event_type, count(*) from contact_events group by event_type order by 1")
     assert kinds == [("clicked", 4), ("opened", 1)]
 
 
 def test_unsubscribing_twice_is_as_once(people: Workspace) -> None:
-    assert [write(people, lambda c: responses.unsubscribe(c, 2, 15, NOW)) for _ in range(2)] == [True, False]
+    def unsubscribe(contact: int, schedule: int) -> Applied:
+        ticket = Ticket(contact, schedule)
+        return write(people, lambda c: responses.respond(c, Purpose.UNSUBSCRIBE, ticket, None, NOW))
+
+    assert [unsubscribe(2, 15).suppressed for _ in range(2)] == [1, 0]
     assert rows(people, "select address, scope from suppressions") == [("maria@example.com", "marketing")]
     assert rows(people, "select event_type from contact_events") == [("unsubscribed",)]
-    assert not write(people, lambda c: responses.unsubscribe(c, 99, 15, NOW))
+    assert unsubscribe(99, 99).unmatched == 1
 
 
 # ---- emails rendered ----
@@ -265,7 +274,7 @@ def claimed(number: int, contact: int, template: str | None, **more: Any) -> Cla
         "id": number, "contact_id": contact, "kind": 0, "followup": 0, "email_type": "birthday",
         "event": day + 14, "send": day, "priority": 5, "campaign_instance_id": None,
         "email_template": template, "metadata": None, "parent_id": None, "attempts": 1,
-        "domain": "example.com", "token": "t", "wait": 0.0,
+        "domain": "example.com", "enrollment_id": None, "token": "t", "wait": 0.0, "lapses": None,
     }  # fmt: skip
     return Claimed(**fields | more)
 

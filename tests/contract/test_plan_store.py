@@ -310,6 +310,7 @@ EDITS: dict[str, dict[str, Any]] = {
     "opted out": {"status": "opted_out"},
     "moved away": {"zip_code": "90001"},
     "suppressed": {"suppressed": True},
+    "unsubscribed": {"refuses": ("marketing",)},
 }
 
 

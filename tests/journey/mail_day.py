@@ -90,10 +90,10 @@ class Day:
 
     # -- dispatchers ----------------------------------------------------------------------------------
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
-        """`carillon send`, in a process of its own."""
+    def start(self, *words: str, command: str = "send") -> subprocess.Popen[str]:
+        """`carillon send`, or another command that sends, in a process of its own."""
         with (self.workspace.folder / "dispatchers.log").open("a") as log:
-            process = self._popen(log, "send", *words)
+            process = self._popen(log, command, *words)
         self.processes.append(process)
         return process
 

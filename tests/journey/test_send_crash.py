@@ -146,7 +146,8 @@ def test_a_second_dispatcher_on_sqlite_refuses(url: str, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("url", ["sqlite", "postgresql"], indirect=True)
 def test_what_changes_one_second_before(url: str, tmp_path: Path) -> None:
-    """Suppressed, opted out, moved into a window, campaign paused: none of them gets the email."""
+    """Suppressed (also by domain), opted out, moved into a window, un-enrolled, campaign paused: none of them
+    gets the email."""
     with day_of(tmp_path, url) as day:
         leaves = datetime.now(UTC) + timedelta(seconds=4)
         day.execute(
@@ -155,11 +156,25 @@ def test_what_changes_one_second_before(url: str, tmp_path: Path) -> None:
         )
         suppressed, gone, moved, well = day.add(4, send_at=leaves)
         (paused,) = day.add(1, 5, send_at=leaves, email_type="campaign_promo", campaign_instance_id=7)
+        (at_domain,) = day.add(1, 6, send_at=leaves)
+        day.execute("update contacts set email = 'ann@Elsewhere.example' where id = 6")
+        (left,) = day.add(1, 7, send_at=leaves, email_type="sequence", enrollment_id=3)
+        made = "'2026-01-01T00:00:00.000Z'"
+        day.execute(
+            "insert into sequences (id, name, status, settings, created_at)"
+            f" values (2, 'welcome', 'active', '{{}}', {made})"
+        )
+        day.execute(
+            "insert into sequence_enrollments (id, sequence_id, contact_id, status, enrolled_at)"
+            f" values (3, 2, 7, 'active', {made})"
+        )
         process = day.start()
         time.sleep(max(0.0, (leaves - datetime.now(UTC)).total_seconds() - 1))
         soon = datetime.now(UTC) + timedelta(days=10)
         assert day.rows("1", "where status <> 'scheduled'") == []
         day.execute("insert into suppressions (address, scope) values ('person1@example.com', 'all')")
+        day.execute("insert into suppressions (address, scope) values ('@elsewhere.example', 'marketing')")
+        day.execute("update sequence_enrollments set status = 'exited' where id = 3")
         day.execute("update contacts set status = 'opted_out' where id = 2")
         day.execute(
             f"update contacts set zip_code = '90210', birth_date = '1960-{soon:%m}-{soon:%d}' where id = 3"
@@ -173,6 +188,8 @@ def test_what_changes_one_second_before(url: str, tmp_path: Path) -> None:
         assert found == {
             suppressed: ("cancelled", "suppressed"),
             gone: ("cancelled", "opted_out"),
+            at_domain: ("cancelled", "suppressed"),
+            left: ("cancelled", "enrollment_ended"),
             well: ("sent", None),
             paused: ("scheduled", None),
         }

@@ -8,7 +8,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carillon.pace.assign import NO_ROOM, Room, deal, times
+from carillon.dealing import NO_ROOM, Room, deal
+from carillon.pace.assign import times
 
 ROOMS = st.lists(
     st.builds(

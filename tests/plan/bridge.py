@@ -23,6 +23,7 @@ from carillon.plan.settle import Books, Settled, by_day, check, settle
 from carillon.plan.spread import smoothed
 from carillon.plan.working import Batch, Task, Working, merge, work_on
 from carillon.settings import Settings
+from carillon.store.planning import Suppressed
 from carillon.store.planning_campaigns import ANSWER_COLUMNS, TARGET_COLUMNS
 from carillon.words import FIRST_CAMPAIGN, SkipReason, Standing, Tier
 from tests.plan import reference
@@ -107,7 +108,7 @@ def planned_by_carillon(world: World, batches: random.Random | None = None, fres
         rules,
         day_number(world.today),
         fresh,
-        np.array(sorted(c.id for c in world.contacts if c.suppressed), np.int64),
+        suppressed(world),
         code_table({FIRST_CAMPAIGN + number: name for number, name in campaigns.names.items()}),
         campaigns,
         ZONE,
@@ -129,6 +130,15 @@ def planned_by_carillon(world: World, batches: random.Random | None = None, fres
     settled = settle(working, books, task, lambda _days, _working: None)
     check(settled, task)
     return settled
+
+
+def suppressed(world: World) -> Suppressed:
+    """Who is suppressed for what."""
+    found: dict[str, list[int]] = {"all": [c.id for c in world.contacts if c.suppressed]}
+    for contact in world.contacts:
+        for scope in contact.refuses:
+            found.setdefault(scope, []).append(contact.id)
+    return Suppressed({scope: np.array(sorted(ids), np.int64) for scope, ids in found.items()})
 
 
 def rows_of(rows: Rows) -> list[reference.Row]:

@@ -158,6 +158,7 @@ def look_at(
     eligible = (
         raw.status == "active"
         and not raw.suppressed
+        and "marketing" not in raw.refuses
         and email_ok
         and state is not None
         and not (anchorless and rules.unknown_anchor == "exclude")
@@ -318,6 +319,15 @@ def anniversary_draft(contact: Contact, state: str, kind: int, event: date, rule
     deadline = deadline_of(event, ideal, rules)
     code = splitmix64(kind)
     return Draft(contact, state, kind, event, ideal, deadline, rules.priorities[kind], code)
+
+
+def is_welcome(extra: Extra, contact: Contact, campaigns: Campaigns) -> bool:
+    """Whether the contact's address is not suppressed for this email: an unsubscribe is from marketing, which
+    a regulatory notice is not (a follow-up to it is), and a campaign type can be refused by its name, with
+    its follow-ups."""
+    topic = next((one.type for one in campaigns.instances if one.kind == extra.kind), None)
+    is_notice = topic == "regulatory_notice" and not extra.followup
+    return topic not in contact.refuses and (is_notice or "marketing" not in contact.refuses)
 
 
 def extra_draft(contact: Contact, state: str, extra: Extra) -> Draft:
@@ -579,8 +589,12 @@ def plan_contact(
     extra: list[Extra],
     rules: Rules,
     today: date,
+    unsubscribed: bool = False,
 ) -> tuple[list[Row], list[Draft]]:
-    """One eligible contact up to rule 6: its final rows, and its other rows with a first day each."""
+    """One eligible contact up to rule 6: its final rows, and its other rows with a first day each.
+
+    `unsubscribed`: it gets the emails in `extra` and nothing else.
+    """
     final: list[Row] = []
     drafts: list[Draft] = []
     stored_by_key = {row.key: row for row in stored}
@@ -594,14 +608,14 @@ def plan_contact(
             drafts.append(draft)
 
     # This year's candidates, and the campaigns and follow-ups that exist.
-    for kind, event in next_events(contact, rules, today):
+    for kind, event in [] if unsubscribed else next_events(contact, rules, today):
         take(anniversary_draft(contact, state, kind, event, rules))
     for one in extra:
         take(extra_draft(contact, state, one))
 
     # Stored rows that are no candidates any more, but whose cause holds.
     for row in list(stored_by_key.values()):
-        cause_holds = not row.followup and (
+        cause_holds = not (row.followup or unsubscribed) and (
             (row.kind == BIRTHDAY and is_anniversary(contact.birth_date, row.event))
             or (row.kind == EFFECTIVE_DATE and is_anniversary(contact.effective_date, row.event))
             or (row.kind == AEP and is_aep_date(row.event, rules))
@@ -620,7 +634,7 @@ def plan_contact(
         for row in [*final, *(draft.row() for draft in drafts)]
         if row.reason in (BIRTHDAY_WINDOW, EFFECTIVE_DATE_WINDOW)
         and row.kind != POST_WINDOW
-        and not row.followup
+        and not (row.followup or unsubscribed)
     }
     chain_ends = {post_window_event(contact, state, day, sent, rules) for day in skipped_on}
     final_keys = {row.key for row in final}
@@ -804,11 +818,17 @@ def plan(
         contact, state, codes = look_at(raw, rules, today, state_of)
         issues |= {(raw.id, code) for code in codes}
         mine = stored_of[raw.id]
+        unsubscribed = "marketing" in raw.refuses
+        if unsubscribed:
+            contact, state, _ = look_at(replace(raw, refuses=()), rules, today, state_of)
         if state is None:
             rows += [row for row in mine if is_history(row, today)]
             continue
-        eligible += 1
-        final, placed = plan_contact(contact, state, mine, sent_of[raw.id], extra_of[raw.id], rules, today)
+        eligible += not unsubscribed
+        wanted = [one for one in extra_of[raw.id] if is_welcome(one, raw, campaigns or Campaigns())]
+        final, placed = plan_contact(
+            contact, state, mine, sent_of[raw.id], wanted, rules, today, unsubscribed
+        )
         rows += final
         drafts += placed
 

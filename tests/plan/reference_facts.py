@@ -58,6 +58,9 @@ class Contact:
     birth_date: str | None = None
     effective_date: str | None = None
     suppressed: bool = False
+    """Whether its address gets nothing at all."""
+    refuses: tuple[str, ...] = ()
+    """What else its address is suppressed for: `marketing`, and names of campaign types."""
     created: date | None = None
     """The day it was added, where that is known."""
 

@@ -8,13 +8,14 @@ from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy import text
 
 from carillon.plan.explain import Email
 from carillon.plan.inquire import explain
-from carillon.plan.variants import template_for
 from carillon.store.campaigns import campaigns
+from carillon.variants import templates_for
 from carillon.workspace import Workspace
 from tests.plan.test_explain import TODAY, add_contacts, clock_of, edit, make_workspace, plan
 
@@ -241,6 +242,7 @@ def test_the_template_of_an_a_b_test(small: Workspace) -> None:
     assert shown == ["a_v1", "plain_v1"]
     tested = with_features(small, ab_testing=True)
     for name in ("Rates", "Bare"):
-        chosen = told(tested, name)[0].template
-        assert chosen in ("a_v1", "b_v1")
-        assert chosen == template_for(stored[name], seed, testing=True)
+        (email, *_) = told(tested, name)
+        assert email.template in ("a_v1", "b_v1")
+        assert [email.template] == templates_for(stored[name], np.array([seed], np.uint64), testing=True)
+        assert email.variant == f"variant {1 if email.template == 'a_v1' else 2} of 2"

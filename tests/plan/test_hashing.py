@@ -8,7 +8,8 @@ import numpy as np
 
 from carillon.addresses import identity, seed, seeds
 from carillon.keys import FOLLOWUP_BIT, contact_of, event_of, is_followup, kind_of, pack
-from carillon.plan.hashing import choice, code_table, codes_of, instance_code, splitmix64
+from carillon.plan.hashing import choice, code_table, codes_of, splitmix64
+from carillon.variants import instance_code
 from tests.plan import reference
 
 GAMMA = 0x9E3779B97F4A7C15

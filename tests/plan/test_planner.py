@@ -97,3 +97,39 @@ def test_a_campaign_for_everyone(sent: list[Sent], targets: list[Target]) -> Non
     rules = replace(default_rules(), followups=True)
     world = World([contact], [], sent, [], rules, date(2026, 3, 10), campaigns)
     assert_same(world, random.Random(1))
+
+
+REFUSALS = [(), ("marketing",), ("rate_increase",), ("regulatory_notice",), ("marketing", "rate_increase")]
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_what_an_address_is_suppressed_for_is_not_planned(before: bool) -> None:
+    """One contact for each, with emails of two types and follow-ups to both; `before`: planned already."""
+    today = date(2025, 2, 1)
+    contacts = [
+        Contact(number, f"p{number}@example.com", 77 * number, zip_code="75201", birth_date="1960-06-18",
+                refuses=refuses)
+        for number, refuses in enumerate(REFUSALS, 1)
+    ]  # fmt: skip
+    types = [CampaignType("regulatory_notice"), CampaignType("rate_increase")]
+    instances = [
+        Instance(number, types[number % 2].name, f"campaign {number}", date(2025, 1, 1))
+        for number in (1, 2, 3, 4)
+    ]
+    targets = [Target(one.id, number, "2025-03-10") for one in contacts for number in (1, 2)]
+    sent = [
+        Sent(one.id, 16 + number, today, today, "sent") for one in contacts for number in (3, 4)
+    ]  # they call for follow-ups
+    rules = replace(default_rules(), followups=True, cap_share=1)  # type: ignore[arg-type]
+    world = World(contacts, [], sent, [], rules, today, Campaigns(types, instances, targets))
+    if before:
+        free = replace(world, contacts=[replace(one, refuses=()) for one in contacts])
+        world = replace(world, stored=free.plan().rows)
+    assert_same(comparable(world), random.Random(1))
+    kinds = {
+        one.id: {(row.kind, row.followup) for row in world.plan().rows if row.contact_id == one.id}
+        for one in contacts
+    }
+    assert {(17, False), (18, False), (19, True), (20, True)} < kinds[1]
+    assert kinds[2] == {(18, False)}
+    assert kinds[5] == {(18, False)}

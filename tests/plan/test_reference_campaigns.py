@@ -269,6 +269,40 @@ def test_only_eligible_contacts_are_written_to(fields: dict[str, Any], count: in
         assert len(run(person(**fields), "2025-02-01", about(instance(kind=kind), targets)).rows) == count
 
 
+@pytest.mark.parametrize(
+    ("refuses", "kinds"),
+    [
+        ((), {"plain", "notice", "followup", "birthday"}),
+        (("marketing",), {"notice"}),
+        (("plain",), {"notice", "birthday"}),
+        (("regulatory_notice",), {"plain", "followup", "birthday"}),
+        (("marketing", "regulatory_notice"), set()),
+        (("nothing there is",), {"plain", "notice", "followup", "birthday"}),
+    ],
+)
+def test_an_unsubscribe_and_a_topic_keep_back_what_they_are_about(
+    refuses: tuple[str, ...], kinds: set[str]
+) -> None:
+    notice, plain = CampaignType("regulatory_notice", enable_followups=True), CampaignType("plain")
+    about_both = Campaigns(
+        [notice, plain],
+        [instance(1, "regulatory_notice"), instance(2, "plain"), instance(3, "regulatory_notice")],
+        [target("2025-03-10", number=1), target("2025-04-10", number=2)],
+    )
+    lately = [
+        Sent(1, kind, d("2025-01-31"), d("2025-01-31"), "sent") for kind in (B, 16 + 3)
+    ]  # an initial email of each type: only marketing follows up
+    contact = person(birth_date="1970-06-18", refuses=refuses)
+    result = run(contact, "2025-02-01", about_both, sent=lately[:1])
+    names = {A: "notice", B: "plain", 0: "birthday"}
+    assert {"followup" if row.followup else names[row.kind] for row in result.rows} == kinds
+    assert result.eligible == ("marketing" not in refuses)
+    answers = run(contact, "2025-02-01", about_both, sent=lately[1:]).rows
+    assert any(row.followup for row in answers) == (
+        "marketing" not in refuses and refuses[:1] != ("regulatory_notice",)
+    )
+
+
 # ---------------------------------------------------------------------------------------------------
 # Campaign candidates: all
 
@@ -1012,7 +1046,7 @@ def check_campaigns(world: World, result: Result) -> None:
     targeted = {(one.contact_id, *one.key) for one in world.candidates() if not one.followup}
     eligible = {one.id for one in world.contacts} - {contact for contact, _ in result.issues}
     there = {(one.contact_id, *one.key) for one in result.rows} | set(gone)
-    eligible -= {one.id for one in world.contacts if one.status != "active" or one.suppressed}
+    eligible -= {one.id for one in world.contacts if one.status != "active" or one.suppressed or one.refuses}
     assert {key for key in targeted if key[0] in eligible} <= there  # nobody is passed over in silence
 
 

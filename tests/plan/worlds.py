@@ -240,6 +240,7 @@ class Book:
             self.birth_dates(),
             self.effective_dates(),
             mostly([False] * 24, [True]),
+            mostly([()] * 12, REFUSALS),
         )
         few = st.lists(fields, min_size=1, max_size=6)
         many = st.lists(fields, min_size=min(7, max_contacts), max_size=max_contacts)
@@ -260,6 +261,14 @@ def books(draw: st.DrawFn, today: date) -> Book:
     days = draw(st.lists(anchor_days(today), min_size=1, max_size=4))
     return Book(today, [*zips, draw(st.sampled_from(FREE_ZIPS))], days)
 
+
+REFUSALS = [
+    ("marketing",),
+    ("rate_increase",),
+    ("regulatory_notice",),
+    ("initial_blast", "marketing"),
+]
+"""What an address may be suppressed for short of everything."""
 
 WINDOWS = st.tuples(
     st.integers(0, 40) | st.integers(0, 364),
@@ -476,6 +485,7 @@ def changes(book: Book) -> st.SearchStrategy[tuple[int, dict[str, Any]] | None]:
         | st.fixed_dictionaries({"zip_code": st.sampled_from(sorted(STATE_OF_ZIP))})
         | st.fixed_dictionaries({"status": st.sampled_from(["active", "opted_out"])})
         | st.fixed_dictionaries({"suppressed": st.booleans()})
+        | st.fixed_dictionaries({"refuses": st.sampled_from([(), *REFUSALS])})
     )
     return st.none() | st.tuples(st.integers(0, 99), values)
 

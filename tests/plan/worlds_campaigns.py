@@ -44,7 +44,7 @@ from tests.plan.worlds import (
 )
 
 TIERS = [COLD, CLICKED, ANSWERED, WITH_CONDITIONS]
-TYPE_NAMES = ["rate_increase", "initial_blast", "notice"]
+TYPE_NAMES = ["rate_increase", "initial_blast", "regulatory_notice"]
 INSTANCE_NAMES = ["Frühjahr", "autumn 2026", "Q1", "notice to all"]
 NO_SUCH_INSTANCE = 9
 

@@ -28,7 +28,24 @@ OK = Delivered("Q")
 
 def claimed(number: int) -> Claimed:
     return Claimed(
-        number, number, 0, 0, "birthday", None, 0, 5, None, "t", None, None, 1, "x", f"t{number}", 0.0
+        f"t{number}",
+        0.0,
+        None,
+        number,
+        number,
+        0,
+        0,
+        "birthday",
+        None,
+        0,
+        5,
+        None,
+        "t",
+        None,
+        None,
+        1,
+        "x",
+        None,
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -45,7 +46,8 @@ class Site:
 
     def everything(self) -> list[list[tuple[object, ...]]]:
         """All that the public could change."""
-        tables = ("suppressions", "contact_events", "tracking_clicks", "outbox", "changes", "contacts")
+        tables = ("suppressions", "contact_events", "raw_messages", "tracking_clicks", "outbox", "changes",
+                  "contacts", "api_keys")  # fmt: skip
         return [self.rows(f"select * from {table}") for table in tables]
 
 
@@ -86,16 +88,17 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
     made.close()
 
 
-@pytest.fixture
-def site(workspace: Workspace) -> Iterator[Site]:
+@contextmanager
+def serving(workspace: Workspace, environ: Mapping[str, str]) -> Iterator[Site]:
+    """The site, on a free port, with the secrets of `environ`."""
     keys = open_keys(workspace.folder, {})
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    config = uvicorn.Config(
-        public_app(workspace, keys), host="127.0.0.1", port=port, log_level="error", server_header=False
+    app = public_app(workspace, keys, environ)
+    server = uvicorn.Server(
+        uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error", server_header=False)
     )
-    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
@@ -105,3 +108,9 @@ def site(workspace: Workspace) -> Iterator[Site]:
         yield Site(client, workspace, keys)
     server.should_exit = True
     thread.join(10)
+
+
+@pytest.fixture
+def site(workspace: Workspace) -> Iterator[Site]:
+    with serving(workspace, {}) as found:
+        yield found

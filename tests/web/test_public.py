@@ -42,12 +42,13 @@ def test_one_post_unsubscribes_at_once(site: Site, body: dict[str, object]) -> N
         (SCHEDULE + 1, "cancelled", "suppressed"),
         (SCHEDULE + 2, "scheduled", None),
     ]
-    ((kind, data),) = site.rows("select event_type, event_data from contact_events")
-    assert (kind, json.loads(str(data))) == ("unsubscribed", {"email_schedule_id": SCHEDULE})
+    assert site.rows("select event_type, email_schedule_id, source from contact_events") == [
+        ("unsubscribed", SCHEDULE, "link")
+    ]
 
 
 def test_a_link_of_a_contact_that_is_gone_still_answers(site: Site) -> None:
-    link = site.link(Purpose.UNSUBSCRIBE, contact=99)
+    link = site.link(Purpose.UNSUBSCRIBE, contact=99, schedule=99)
     assert site.client.get(link).status_code == site.client.post(link).status_code == 200
     assert site.rows("select * from suppressions") == []
 
@@ -107,8 +108,8 @@ def test_an_open_is_noted_once_a_minute(site: Site) -> None:
     assert len(site.rows("select * from contact_events")) == 1
     clock.advance(timedelta(minutes=1))
     site.client.get(site.link(Purpose.OPEN))
-    events = [json.loads(str(row[0])) for row in site.rows("select event_data from contact_events")]
-    assert [(one["email_schedule_id"], one["automatic"]) for one in events] == [(SCHEDULE, False)] * 2
+    events = site.rows("select email_schedule_id, event_data from contact_events")
+    assert [(one, json.loads(str(data))["automatic"]) for one, data in events] == [(SCHEDULE, False)] * 2
 
 
 def test_a_click_is_noted_and_leads_where_it_was_signed_to(site: Site) -> None:

@@ -12,8 +12,11 @@ import typer
 from rich.markup import escape
 
 from carillon.cli import account_options as options
+from carillon.cli import inbox_options as inbox
 from carillon.cli.account_options import Given, applied, given
 from carillon.cli.account_views import quoted, sends
+from carillon.cli.inbox_options import InboxGiven, inbox_applied, inbox_given
+from carillon.cli.listen import try_mailbox
 from carillon.cli.output import Screen
 from carillon.cli.session import session
 from carillon.errors import Refused, UsageError
@@ -49,6 +52,13 @@ def add(
     max_per_second: str = options.PER_SECOND,
     max_per_domain_per_minute: str = options.PER_DOMAIN,
     send_delay: int = options.DELAY,
+    imap_host: str = inbox.HOST,
+    imap_port: int = inbox.PORT,
+    imap_security: str = inbox.SECURITY,
+    imap_username: str = inbox.USERNAME,
+    imap_password_env: str = inbox.PASSWORD_ENV,
+    imap_password_stdin: bool = inbox.PASSWORD_STDIN,
+    inbox_path: str = inbox.PATH,
 ) -> None:
     """Make an account to send from.
 
@@ -60,12 +70,13 @@ def add(
     values = locals()
     here = session(context)
     usual = offer(transport).kind
-    wanted = _given(values, here.folder)
+    wanted, mailbox = _given(values, here.folder), inbox_given(values)
     with here.workspace() as workspace:
         from carillon.store import accounts as store
 
         now = workspace.clock.now()
         new = applied(workspace, Account(0, name, address, transport, kind=usual.value), wanted)
+        new = inbox_applied(workspace, new, mailbox)
         made = workspace.database.write(lambda connection: store.create(connection, new, now, user_name()))
     screen = here.screen
     screen.say(f"Made the account [bold]{escape(name)}[/]: {escape(sends(made))}.")
@@ -95,13 +106,20 @@ def change(
     max_per_second: str = options.PER_SECOND,
     max_per_domain_per_minute: str = options.PER_DOMAIN,
     send_delay: int = options.DELAY,
+    imap_host: str = inbox.HOST,
+    imap_port: int = inbox.PORT,
+    imap_security: str = inbox.SECURITY,
+    imap_username: str = inbox.USERNAME,
+    imap_password_env: str = inbox.PASSWORD_ENV,
+    imap_password_stdin: bool = inbox.PASSWORD_STDIN,
+    inbox_path: str = inbox.PATH,
 ) -> None:
     """Change an account; what is not given stays."""
     values = locals()
-    wanted = _given(values, session(context).folder)
-    if not (wanted.fields or wanted.settings or wanted.password_stdin):
+    wanted, mailbox = _given(values, session(context).folder), inbox_given(values)
+    if not (wanted.fields or wanted.settings or wanted.password_stdin or mailbox):
         raise UsageError("say what to change; see `carillon account set --help`.")
-    _change(context, name, wanted)
+    _change(context, name, wanted, mailbox)
 
 
 def pause(context: typer.Context, name: str = options.NAME) -> None:
@@ -133,8 +151,12 @@ def trial(
     ),
     really: bool = typer.Option(False, "--really", help="Send also under --now."),
 ) -> None:
-    """Connect, log in and send one email; say what is wrong if that fails. Also of a paused account."""
+    """Connect, log in and send one email; say what is wrong if that fails. Also of a paused account.
+
+    Where its mail is read, also log in to the mailbox and say which folders are there.
+    """
     here = session(context)
+    unread = None
     with here.workspace() as workspace:
         from carillon.addresses import is_valid
         from carillon.send.transports import open_transport
@@ -153,7 +175,11 @@ def trial(
                 "under --now nothing leaves this machine; --really sends the email all the same."
             )
         outcome = attempt(transport, trial_message(account, recipient, workspace.clock.now()))
+        if account.inbox is not None:
+            unread = try_mailbox(here.screen, workspace, account)
     _tell(here.screen, account, recipient, outcome)
+    if unread is not None:
+        raise unread
 
 
 def _tell(screen: Screen, account: Account, recipient: str, outcome: Outcome) -> None:
@@ -197,7 +223,7 @@ def _given(values: dict[str, Any], folder: Path) -> Given:
     )
 
 
-def _change(context: typer.Context, name: str, wanted: Given) -> None:
+def _change(context: typer.Context, name: str, wanted: Given, mailbox: InboxGiven) -> None:
     here = session(context)
     with here.workspace() as workspace:
         from carillon.store import accounts as store
@@ -205,8 +231,8 @@ def _change(context: typer.Context, name: str, wanted: Given) -> None:
         with workspace.database.snapshot() as connection:
             old = store.find(connection, name)
         # Here and not in the transaction, which may be tried again: a password can be read only once.
-        new = applied(workspace, old, wanted)
-        fields = {*wanted.fields, "settings", "secret"}
+        new = inbox_applied(workspace, applied(workspace, old, wanted), mailbox)
+        fields = {*wanted.fields, "settings", "secret", "inbox", "inbox_secret"}
 
         def edit(account: Account) -> Account:
             return replace(account, **{field: getattr(new, field) for field in fields})

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from carillon.cli.inbox_options import PREFIX
 from carillon.errors import UsageError
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ SET = typer.Option(
     [],
     "--set",
     metavar="KEY=VALUE",
-    help="Another setting of the transport, like connections=10; repeatable.",
+    help="Another setting of the transport, like connections=10, or of the mailbox, like "
+    "imap_ca_file=FILE; repeatable.",
 )
 TIMEZONE = typer.Option(None, "--timezone", metavar="Z", help='Its time zone ("": the workspace\'s).')
 GROUP = typer.Option(None, "--group", metavar="G", help="The group campaigns may name.")
@@ -102,12 +104,13 @@ def given(
         fields["send_delay_seconds"] = delay
     values = {key: value for key, value in settings.items() if value is not None}
     if path is not None:
-        values["path"] = _place(path, folder)
+        values["path"] = place(path, folder)
     for pair in more:
         key, mark, value = pair.partition("=")
         if not mark or not key:
             raise UsageError(f"--set {pair!r} is not KEY=VALUE.")
-        values[key.strip()] = value
+        if not key.strip().startswith(PREFIX):
+            values[key.strip()] = value
     return Given(fields, values, password_stdin)
 
 
@@ -133,7 +136,7 @@ def applied(workspace: Workspace, account: Account, options: Given) -> Account:
         settings.pop("password_env", None)
         secret = None
     elif options.password_stdin:
-        secret = Vault(workspace.folder, os.environ).encrypt(_password())
+        secret = Vault(workspace.folder, os.environ).encrypt(password())
     elif secret is None and checked.secret_variable is None:
         raise UsageError("the password is missing: give --password-env VAR or --password-stdin.")
     fields: dict[str, Any] = {
@@ -152,17 +155,18 @@ def _limit(name: str, text: str) -> int | None:
     return int(text)
 
 
-def _place(path: Path, folder: Path) -> str:
+def place(path: Path, folder: Path) -> str:
     """A path as stored: from the workspace's folder if it is in there, so that both can be moved."""
     full, home = path.expanduser().resolve(), folder.resolve()
     return str(full.relative_to(home)) if full.is_relative_to(home) else str(full)
 
 
-def _password() -> Any:
+def password(prompt: str = "Password: ") -> Any:
+    """A password, from a pipe or the keyboard."""
     from carillon.vault import SecretText
 
     if sys.stdin.isatty():
-        found = getpass.getpass("Password: ")
+        found = getpass.getpass(prompt)
     else:
         found = sys.stdin.readline().rstrip("\r\n")
     if not found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import typer
@@ -14,6 +15,7 @@ from carillon.words import AccountStatus
 
 if TYPE_CHECKING:
     from carillon.accounts import Account
+    from carillon.store.inboxes import Folder
 
 JSON = typer.Option(False, "--json", help="Print one JSON document.")
 
@@ -55,13 +57,16 @@ def show(context: typer.Context, name: str = NAME, as_json: bool = JSON) -> None
     here = session(context)
     with here.workspace() as workspace:
         from carillon.store import accounts as store
+        from carillon.store import inboxes
 
         with workspace.database.snapshot() as connection:
             account = store.find(connection, name)
             counts = store.emails_of(connection, account.id)
+            folders = inboxes.folders(connection).get(account.id, [])
         zone = account.timezone or f"{workspace.settings.workspace.timezone} (the workspace's)"
     if as_json:
-        here.screen.json(_document(account) | {"emails": counts})
+        read = [{key: value for key, value in asdict(one).items() if key != "account_id"} for one in folders]
+        here.screen.json(_document(account) | {"emails": counts, "folders": read})
         return
     screen = here.screen
     screen.say(f"[bold]{escape(name)}[/]  {escape(account.transport)}, {account.status}")
@@ -75,11 +80,15 @@ def show(context: typer.Context, name: str = NAME, as_json: bool = JSON) -> None
         *((plain_word(key), "none" if value is None else str(value)) for key, value in _limits(account)),
         *((plain_word(key), "none" if value is None else str(value)) for key, value in _settings(account)),
         ("password", _password(account)),
+        ("mailbox", _mailbox(account)),
+        *((f"read, {one.name}", _read(one)) for one in folders),
     ]
     screen.table(["", " "], facts)
     screen.say(f"\nEmails: {escape(listed(counts, screen.glyphs.dot)) or 'none yet'}")
     if account.last_error:
         screen.warn(account.last_error)
+    if error := next((one.last_error for one in folders if one.last_error), None):
+        screen.warn(f"its mailbox cannot be read: {error}")
     if account.status != AccountStatus.ACTIVE:
         screen.say(f"\nNext: [bold]carillon account resume {escape(quoted(name))}[/]")
 
@@ -94,6 +103,7 @@ def _document(account: Account) -> dict[str, object]:
         "transport": account.transport,
         "settings": dict(_settings(account)),
         "password": _password(account),
+        "mailbox": None if account.inbox is None else dict(account.inbox),
         "kind": account.kind,
         "group": account.group,
         "timezone": account.timezone,
@@ -142,6 +152,17 @@ def _password(account: Account) -> str:
     if variable := account.settings.get("password_env"):
         return f"in the variable {variable}"
     return "stored, encrypted" if account.secret else "none"
+
+
+def _mailbox(account: Account) -> str:
+    """Where its mail arrives."""
+    if account.inbox is None:
+        return "not read (--imap-host)"
+    return str(account.inbox.get("host") or account.inbox.get("path"))
+
+
+def _read(folder: Folder) -> str:
+    return f"up to {folder.read_at:%Y-%m-%d %H:%M} UTC" if folder.read_at else "not yet to its end"
 
 
 def quoted(name: str) -> str:

@@ -18,6 +18,8 @@ from carillon import __version__
 from carillon.cli import (
     account,
     account_views,
+    advance,
+    apikey,
     backup,
     campaign,
     campaign_types,
@@ -31,10 +33,18 @@ from carillon.cli import (
     imports,
     init,
     issues,
+    listen,
+    outreach,
     pauses,
     plan,
     previews,
+    replies,
+    restore,
+    run,
     send,
+    sequence,
+    sequence_runs,
+    sequence_views,
     suppress,
     targets,
     template,
@@ -120,6 +130,9 @@ _imports, _exports, _config = (
 )
 _campaigns = _group("Make campaigns, say who they go to, and look at them.")
 _accounts = _group("Make accounts to send from, try them out, and look at them.")
+_keys = _group("Make, list and revoke keys for programs that call.")
+_sequences = _group("Make sequences of emails, start them, and look at how they do.")
+_outreach = _group("Make outreach campaigns, which sequences belong to.")
 _templates = _group("Make templates, look at them, and put versions in force.")
 _pauses, _resumes = (
     _group("Hold something up; without a name, all mail of the workspace."),
@@ -154,9 +167,32 @@ _add(_templates, template.edit, "edit")
 _add(_templates, template.activate, "activate")
 _add(_templates, previews.preview, "preview")
 _add(_templates, previews.send_test, "send-test")
+_add(_keys, apikey.create, "create")
+_add(_keys, apikey.keys, "list")
+_add(_keys, apikey.revoke, "revoke")
+_add(_sequences, sequence.new, "new")
+_add(_sequences, sequence.apply, "apply")
+_add(_sequences, sequence.export, "export")
+_add(_sequences, sequence_runs.start, "start")
+_add(_sequences, sequence_runs.pause, "pause")
+_add(_sequences, sequence_runs.resume, "resume")
+_add(_sequences, sequence_runs.archive, "archive")
+_add(_sequences, sequence_runs.exit_, "exit")
+_add(_sequences, sequence.sequences, "list")
+_add(_sequences, sequence.show, "show")
+_add(_sequences, sequence_views.status, "status")
+_add(_sequences, sequence_views.report, "report")
+_add(_sequences, sequence_views.log, "log")
+_add(_outreach, outreach.create, "create")
+_add(_outreach, outreach.campaigns, "list")
+_add(_outreach, outreach.pause, "pause")
+_add(_outreach, outreach.resume, "resume")
+_add(_outreach, outreach.archive, "archive")
 _add(_pauses, campaign.pause, "campaign")
+_add(_pauses, sequence_runs.pause, "sequence")
 _add(_pauses, account.pause, "account")
 _add(_resumes, campaign.resume, "campaign")
+_add(_resumes, sequence_runs.resume, "sequence")
 _add(_resumes, account.resume, "account")
 _pauses.info.no_args_is_help = _resumes.info.no_args_is_help = False
 _pauses.callback(invoke_without_command=True)(pauses.pause)
@@ -177,16 +213,25 @@ _add(app, explain.explain, "explain", PLAN)
 app.add_typer(_exports, name="export", rich_help_panel=PLAN)
 app.add_typer(_accounts, name="account", rich_help_panel=SEND)
 app.add_typer(_templates, name="template", rich_help_panel=SEND)
+app.add_typer(_sequences, name="sequence", rich_help_panel=SEND)
+_add(app, sequence_runs.enroll, "enroll", SEND)
+app.add_typer(_outreach, name="outreach", rich_help_panel=SEND)
 _add(app, suppress.suppress, "suppress", SEND)
+_add(app, run.run, "run", SEND)
 _add(app, web.web, "web", SEND)
+_add(app, advance.advance, "advance", SEND)
 _add(app, send.release, "release", SEND)
 _add(app, send.send, "send", SEND)
 _add(app, send.doubts, "doubts", SEND)
+_add(app, listen.listen, "listen", SEND)
+_add(app, replies.replies, "replies", SEND)
 app.add_typer(_pauses, name="pause", rich_help_panel=CARE)
 app.add_typer(_resumes, name="resume", rich_help_panel=CARE)
 _add(app, issues.issues, "issues", CARE)
 _add(app, health.health, "health", CARE)
 _add(app, backup.backup, "backup", CARE)
+_add(app, restore.restore, "restore", CARE)
+app.add_typer(_keys, name="apikey", rich_help_panel=CARE)
 app.add_typer(_config, name="config", rich_help_panel=CARE)
 
 

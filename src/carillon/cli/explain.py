@@ -121,7 +121,9 @@ def _about(email: Email) -> str:
         return ""
     told = f'"{email.campaign}"' in email.words
     parts = [] if told else [f'campaign "{email.campaign}"']
-    return ", ".join([*parts, *([f"template {email.template}"] if email.template else [])])
+    if email.template:
+        parts.append(f"template {email.template}{f' ({email.variant})' if email.variant else ''}")
+    return ", ".join(parts)
 
 
 def _rows(screen: Screen, rows: list[tuple[Text, Text, Text]]) -> None:

@@ -3,24 +3,52 @@
 from __future__ import annotations
 
 import asyncio
-import signal
+import sys
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import typer
 from rich.markup import escape
 
-from carillon.cli.output import Screen, count, day, listed
+from carillon.cli.output import Screen, count, day, listed, number
+from carillon.cli.restore import take_over as take
 from carillon.cli.session import session
+from carillon.cli.signals import stop_on_signals
 from carillon.errors import UsageError
+from carillon.words import Wait
 
 if TYPE_CHECKING:
     from carillon.pace.run import ReleaseReport
     from carillon.send.run import SendReport
+    from carillon.store.due_templates import Lacking
     from carillon.workspace import Workspace
+
+_WAITS = {
+    Wait.WORKSPACE_PAUSED: "all mail is paused: `carillon resume`",
+    Wait.ACCOUNT_PAUSED: "the account is paused or stopped: `carillon account list`",
+    Wait.CAMPAIGN_PAUSED: "the campaign is paused: `carillon campaign list`",
+    Wait.SEQUENCE_PAUSED: "the sequence or the enrollment is paused",
+    Wait.DAY_OVER: "of a day that is over: the next `carillon release` gives them back to the planner",
+    Wait.NOT_YET_DUE: "not yet due",
+    Wait.ACCOUNT_LIMIT: "the account's limit is used up for now",
+    Wait.ACCOUNT_FAULT: "the account cannot send",
+    Wait.INTERRUPTED: "due; the dispatcher was stopped before their turn",
+    Wait.TEMPLATE: "planned, and there is no template for them",
+    Wait.NOT_RELEASED: "planned, and not released: `carillon release`",
+    Wait.DRY_RUN: "due; this was a dry run",
+}
+_POLICIES = {
+    "hold": "they wait for you (safety.on_doubt: hold)",
+    "assume_sent": "the next dispatch counts them as sent (safety.on_doubt: assume_sent)",
+    "resend": "what was handed over 10 minutes ago is sent again (safety.on_doubt: resend)",
+}
 
 
 def release(
     context: typer.Context,
+    take_over: bool = typer.Option(
+        False, "--take-over", help="This copy of the workspace is the one that sends from now on."
+    ),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON document."),
 ) -> None:
     """Give today's planned emails an account and a minute.
@@ -32,6 +60,8 @@ def release(
     with here.workspace() as workspace:
         from carillon.pace.run import release as go
 
+        if take_over:
+            take(workspace, here.screen)
         report = go(workspace)
     if as_json:
         here.screen.json(report.as_json())
@@ -45,15 +75,28 @@ def send(
     really: bool = typer.Option(
         False, "--really", help="With --now: also through accounts that reach other people's mailboxes."
     ),
+    yes: bool = typer.Option(False, "--yes", help="Do not ask first where safety.confirm_before_send is on."),
+    take_over: bool = typer.Option(
+        False, "--take-over", help="This copy of the workspace is the one that sends from now on."
+    ),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON document at the end."),
 ) -> None:
     """Send what has been released and is due, at most once each.
 
     Without --once it goes on until it is stopped; a stop (Ctrl-C or SIGTERM) finishes what is in flight and
-    gives back what was not sent. An email whose fate nobody knows is in doubt: see `carillon doubts`.
+    gives back what was not sent. An email whose fate nobody knows is in doubt: see `carillon doubts`. With
+    safety.dry_run in the settings nothing is sent: what is due is written into a Maildir.
     """
     here = session(context)
     with here.workspace() as workspace:
+        if take_over:
+            take(workspace, here.screen)
+        safety = workspace.settings.safety
+        if safety.confirm_before_send and not (
+            yes or safety.dry_run or _agreed(here.screen, workspace, once)
+        ):
+            here.screen.say("Nothing was sent.")
+            raise typer.Exit(1)
         report = _run(workspace, once, here.now is not None and not really)
     if as_json:
         here.screen.json(report.as_json())
@@ -63,15 +106,27 @@ def send(
         raise typer.Exit(1)
 
 
+def _agreed(screen: Screen, workspace: Workspace, once: bool) -> bool:
+    """Ask whether mail may leave. Raises UsageError where nobody can be asked."""
+    from carillon.send.run import due
+
+    found = due(workspace)
+    if once and not found.emails:
+        return True
+    if not screen.err.is_terminal or not sys.stdin.isatty():
+        raise UsageError(
+            "safety.confirm_before_send is on, and there is no terminal to ask on; add --yes to send."
+        )
+    what = f"{count(found.emails, 'email')} through {count(found.accounts, 'account')}"
+    later = "" if once else ", and what becomes due later"
+    return typer.confirm(f"Send {what}{later}?", err=True)
+
+
 def _run(workspace: Workspace, once: bool, local_only: bool) -> SendReport:
     from carillon.send.run import dispatch
 
     async def go() -> SendReport:
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop.set)
-        return await dispatch(workspace, stop, once, local_only)
+        return await dispatch(workspace, stop_on_signals(), once, local_only)
 
     return asyncio.run(go())
 
@@ -87,7 +142,8 @@ def doubts(
     """List emails that may have been sent, and settle them.
 
     An email is in doubt when the server was given all of it and its answer was lost. Look for its
-    Message-ID in the Sent folder or the server's log; Carillon never sends it again by itself.
+    Message-ID in the Sent folder or the server's log; Carillon never sends it again by itself, unless
+    safety.on_doubt in the settings says so.
     """
     here = session(context)
     chosen = [name for name, given in (("sent", sent), ("unsent", unsent), ("resend", resend)) if given]
@@ -102,14 +158,14 @@ def doubts(
         if settle is not None:
             here.screen.say(decide(workspace, settle, chosen[0]))
             return
-        found = all_doubts(workspace)
+        found, policy = all_doubts(workspace), workspace.settings.safety.on_doubt
     if as_json:
-        here.screen.json({"doubts": [one.as_json() for one in found]})
+        here.screen.json({"policy": policy, "doubts": [one.as_json() for one in found]})
         return
     if not found:
         here.screen.say("No email is in doubt.")
         return
-    here.screen.say(f"[yellow]{count(len(found), 'email')} in doubt[/]")
+    here.screen.say(f"[yellow]{count(len(found), 'email')} in doubt[/]; {_POLICIES[policy]}")
     here.screen.table(
         ("id", "to", "type", "day", "Message-ID", "why"),
         [(str(d.id), d.email or "", d.email_type, d.day, d.message_id or "", d.why or "") for d in found],
@@ -127,6 +183,7 @@ def show_release(screen: Screen, report: ReleaseReport) -> None:
     screen.say(f"[green]Released {count(report.released, 'email')}[/] of {day(report.day)}.")
     if report.by_account:
         screen.indented(listed(report.by_account, screen.glyphs.dot))
+    tell_lacking(screen, report.lacking)
     if report.no_room and not report.accounts:
         screen.say(
             f"[yellow]{count(report.no_room, 'email')} planned for today, and no account to send them.[/] "
@@ -139,17 +196,38 @@ def show_release(screen: Screen, report: ReleaseReport) -> None:
         )
 
 
+def tell_lacking(screen: Screen, found: Iterable[Lacking]) -> None:
+    """Emails that there is no template for."""
+    for one in found:
+        screen.say(f"[yellow]{count(one.emails, 'email')} not released:[/] {escape(one.words)}.")
+
+
 def show_sent(screen: Screen, report: SendReport) -> None:
     """What left, and what did not."""
+    if report.dry_run:
+        screen.say("[yellow]Dry run: nothing was sent.[/] safety.dry_run in carillon.yaml is on.")
     if not report.counts and not report.faults:
         screen.say("Nothing was due.")
     for name, counts in report.by_account.items():
         if counts:
             screen.say(f"{escape(name)}: {listed(dict(counts), screen.glyphs.dot)}")
+            if name in report.written:
+                screen.say(f"  in {escape(str(report.written[name]))}")
     if report.reaped:
         screen.say(f"[dim]{count(report.reaped, 'claim')} of a dispatcher that ended were given back.[/]")
     if report.doubts:
         screen.say(f"[yellow]{count(report.doubts, 'email')} newly in doubt[/]: see `carillon doubts`.")
+    if report.settled:
+        screen.say(f"{count(report.settled, 'email')} in doubt settled, as safety.on_doubt says.")
     for name, why in report.faults.items():
         screen.say(f"[red]{escape(name)} cannot send:[/] {escape(why)}")
-        screen.say(f"  When it is mended: carillon account resume {escape(name)}")
+        if not report.dry_run:
+            screen.say(f"  When it is mended: carillon account resume {escape(name)}")
+    if report.waiting:
+        screen.say(f"[bold]{count(report.waiting.total(), 'email')} of today still to go[/]")
+        screen.table(
+            ("emails", "why"),
+            [(number(n), _WAITS[Wait(reason)]) for reason, n in report.waiting.most_common()],
+            right="emails",
+        )
+        tell_lacking(screen, report.lacking)

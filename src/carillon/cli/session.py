@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -43,17 +44,13 @@ class Session:
         """The system's clock, or one that begins at `--now`; without an offset in the workspace's zone."""
         if self.now is None:
             return SystemClock()
-        try:
-            start = datetime.fromisoformat(self.now)
-        except ValueError:
-            raise UsageError(
-                f"--now {self.now!r} is not a moment; write it like 2026-03-01T08:30 or "
-                "2026-03-01T08:30+01:00."
-            ) from None
-        if start.tzinfo is None:
+
+        def zone() -> ZoneInfo:
             from carillon.settings import load_settings
 
-            start = start.replace(tzinfo=load_settings(folder, os.environ).workspace.zone)
+            return load_settings(folder, os.environ).workspace.zone
+
+        start = moment_option(self.now, "--now", zone)
         return OffsetClock(start)
 
 
@@ -62,6 +59,17 @@ def session(context: typer.Context) -> Session:
     found = context.obj
     assert isinstance(found, Session)
     return found
+
+
+def moment_option(text: str, option: str, zone: Callable[[], ZoneInfo]) -> datetime:
+    """The moment an option gives; `zone`: where it is, if it names no offset."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            f"{option} {text!r} is not a moment; write it like 2026-03-01T08:30 or 2026-03-01T08:30+01:00."
+        ) from None
+    return found.replace(tzinfo=zone()) if found.tzinfo is None else found
 
 
 def day_option(text: str | None, option: str) -> date | None:

@@ -2,82 +2,80 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 import typer
 from rich.markup import escape
 
 from carillon.cli.output import count
 from carillon.cli.session import session
-from carillon.errors import InputError, UsageError
+from carillon.errors import UsageError
 from carillon.user import user_name
-
-
-class Scope(StrEnum):
-    """What an address gets no more."""
-
-    ALL = "all"
-    MARKETING = "marketing"
+from carillon.words import Scope
 
 
 def suppress(
     context: typer.Context,
-    address: str = typer.Argument(None, metavar="ADDRESS", help="Without it: the latest suppressions."),
+    address: str = typer.Argument(
+        None,
+        metavar="ADDRESS",
+        help="An address, or @example.com for everyone there; without it: the latest suppressions.",
+    ),
+    domain: bool = typer.Option(False, "--domain", help="ADDRESS is a domain, like example.com."),
     reason: str = typer.Option(None, "--reason", metavar="R", help="Why; needed with --remove."),
-    scope: Scope = typer.Option(
+    scope: str = typer.Option(
         None,
         "--scope",
-        help="What it gets no more (default: all); marketing lets regulatory notices through.",
+        metavar="S",
+        help="What it gets no more: all (as without it), marketing (all but regulatory notices), or the name "
+        "of a campaign type.",
     ),
     remove: bool = typer.Option(False, "--remove", help="Let the address be written to again."),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON document."),
 ) -> None:
-    """Never write to an address again, or let it be written to again.
+    """Never write to an address (or to anyone at a domain) again, or let it be written to again.
 
     What is waiting to be sent to it is cancelled; what is planned goes with the next plan. After --remove
     the next plan places what still lies ahead.
     """
+    if address is not None and domain:
+        address = f"@{address.strip().removeprefix('@')}"
     if address is None:
-        if remove or reason or scope:
+        if remove or reason or scope or domain:
             raise UsageError("say which ADDRESS.")
         _list(context, as_json)
     elif remove:
         _remove(context, address, scope, reason, as_json)
     else:
-        _add(context, address, scope or Scope.ALL, reason, as_json)
+        _add(context, address, scope or Scope.ALL.value, reason, as_json)
 
 
-def _add(context: typer.Context, address: str, scope: Scope, reason: str | None, as_json: bool) -> None:
-    from carillon.addresses import is_valid, normalise
-
-    if not is_valid(address.strip()):
-        raise InputError(f"{address!r} is not an email address")
+def _add(context: typer.Context, address: str, scope: str, reason: str | None, as_json: bool) -> None:
     here = session(context)
     with here.workspace() as workspace:
         from carillon.store import audit
         from carillon.store import suppressions as store
         from carillon.store.engine import Connection
 
-        now, place = workspace.clock.now(), normalise(address)
+        now, place = workspace.clock.now(), store.read_address(address)
 
         def work(connection: Connection) -> tuple[bool, int]:
-            done = store.suppress(connection, place, scope.value, reason or "by hand", now)
+            store.read_scope(connection, scope)
+            done = store.suppress(connection, place, scope, reason or "by hand", now)
             if done[0]:
-                what = {"address": place, "scope": scope.value, "reason": reason or "by hand"}
+                what = {"address": place, "scope": scope, "reason": reason or "by hand"}
                 audit.note(connection, user_name(), "suppression added", now, None, what)
             return done
 
         is_new, cancelled = workspace.database.write(work)
     if as_json:
-        here.screen.json({"address": place, "scope": scope.value, "new": is_new, "cancelled": cancelled})
+        here.screen.json({"address": place, "scope": scope, "new": is_new, "cancelled": cancelled})
         return
-    words = f"will not be written to again ({scope.value})" if is_new else "was suppressed already"
+    words = f"will not be written to again ({scope})" if is_new else "was suppressed already"
     gone = f"; {count(cancelled, 'waiting email')} cancelled" if cancelled else ""
-    here.screen.say(f"{escape(place)} {words}{gone}.")
+    here.screen.say(f"{escape(_who(place))} {words}{gone}.")
 
 
 def _remove(
-    context: typer.Context, address: str, scope: Scope | None, reason: str | None, as_json: bool
+    context: typer.Context, address: str, scope: str | None, reason: str | None, as_json: bool
 ) -> None:
     here = session(context)
     with here.workspace() as workspace:
@@ -85,12 +83,17 @@ def _remove(
 
         now = workspace.clock.now()
         gone = workspace.database.write(
-            lambda c: store.lift(c, address, scope and scope.value, reason or "", now, user_name())
+            lambda c: store.lift(c, address, scope, reason or "", now, user_name())
         )
     if as_json:
         here.screen.json({"address": gone[0].address, "removed": [one.scope for one in gone]})
         return
-    here.screen.say(f"{escape(gone[0].address)} may be written to again; the next plan sees to it.")
+    here.screen.say(f"{escape(_who(gone[0].address))} may be written to again; the next plan sees to it.")
+
+
+def _who(place: str) -> str:
+    """An address, or a domain in words."""
+    return f"Everyone at {place[1:]}" if place.startswith("@") else place
 
 
 def _list(context: typer.Context, as_json: bool) -> None:

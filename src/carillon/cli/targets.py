@@ -163,7 +163,7 @@ class _Task:
         number = self.campaign.instance.id
 
         def work(connection: Connection) -> store.Outcome:
-            rows = [(line, _contact(connection, one), None, None, day) for line, one in enumerate(wanted)]
+            rows = [(line, one_contact(connection, one), None, None, day) for line, one in enumerate(wanted)]
             schema = {name: pl.Int64 if name in ("line", "contact") else pl.String for name in store.COLUMNS}
             frames = [pl.DataFrame(rows, schema=schema, orient="row")]
             if self.remove:
@@ -231,7 +231,7 @@ def _check_date(campaign: Campaign, trigger: date | None) -> None:
         )
 
 
-def _contact(connection: Connection, wanted: str) -> int:
+def one_contact(connection: Connection, wanted: str) -> int:
     """The id of the one contact meant."""
     from carillon.store import people
 

@@ -2,31 +2,52 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+from typing import TYPE_CHECKING
+
 import typer
 
 from carillon.cli.session import session
+from carillon.cli.signals import stop_on_signals
 
-HOST, PORT = "127.0.0.1", 8323
+if TYPE_CHECKING:
+    from carillon.workspace import Workspace
 
 
 def web(
     context: typer.Context,
-    host: str = typer.Option(HOST, "--host", metavar="H", help="The address it listens on."),
-    port: int = typer.Option(PORT, "--port", metavar="P", min=1, max=65535, help="The port it listens on."),
+    host: str = typer.Option(
+        None, "--host", metavar="H", help="The address it listens on (default: web.host)."
+    ),
+    port: int = typer.Option(
+        None, "--port", metavar="P", min=1, max=65535, help="The port it listens on (default: web.port)."
+    ),
     public_only: bool = typer.Option(
-        False, "--public-only", help="Only the links in emails; so far there is nothing else."
+        False, "--public-only", help="Only what the public needs; so far there is nothing else."
     ),
 ) -> None:
-    """Serve the links in emails: unsubscribe, read in the browser, opens and clicks. Stop it with Ctrl-C.
+    """Serve links in emails, webhooks and events of programs.
 
-    `sending.public_url` is where it is reached from outside, usually through a web server with TLS.
+    Stop it with Ctrl-C. `carillon run` serves the same. `sending.public_url` is where it is reached from
+    outside, usually through a web server with TLS.
     """
     del public_only
     here = session(context)
     with here.workspace() as workspace:
-        from carillon.web.server import serve
+        from carillon.web.hooks import troubles
 
-        here.screen.note(f"Listening on http://{host}:{port}; stop with Ctrl-C.")
-        if workspace.settings.sending.public_url is None:
+        settings = workspace.settings
+        host, port = host or settings.web.host, port or settings.web.port
+        if settings.sending.public_url is None:
             here.screen.warn("sending.public_url is not set: emails have no links to this server.")
-        serve(workspace, host, port)
+        for trouble in troubles(settings, os.environ):
+            here.screen.warn(trouble)
+        here.screen.note(f"Listening on http://{host}:{port}; stop with Ctrl-C.")
+        asyncio.run(_serve(workspace, host, port))
+
+
+async def _serve(workspace: Workspace, host: str, port: int) -> None:
+    from carillon.web.server import serve
+
+    await serve(workspace, host, port, stop_on_signals())

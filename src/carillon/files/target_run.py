@@ -22,7 +22,7 @@ from carillon.files.dates import DateOrder
 from carillon.files.reports import REJECTED, SHOWN, Found, problem_frame, report_place
 from carillon.files.sources import problem
 from carillon.files.spool import Spool
-from carillon.files.targets import IDENTITIES, TargetReader, read_targets
+from carillon.files.targets import TargetReader, read_targets
 from carillon.files.writers import write_table
 from carillon.store import campaign_targets, campaigns, people
 from carillon.store.engine import Connection
@@ -183,7 +183,10 @@ class _Store:
 
     def _tell(self, connection: Connection, outcome: campaign_targets.Outcome) -> None:
         """Inside the transaction: nothing is stored if what was left out cannot be told."""
-        late = list(self._late(connection, outcome))
+        nobodies = self._reader.nobodies(
+            outcome.unknown, outcome.unclear, lambda email: people.similar(connection, email)
+        )
+        late = [(REJECTED, one) for one in nobodies]
         self.shown = sorted(self._read.first + late, key=lambda found: found[1].line)[:SHOWN]
         if not self.shown or self._dry_run:
             return
@@ -196,23 +199,3 @@ class _Store:
         place = report_place(self._workspace, self._path)
         write_table(frames(), place)
         self.written = place
-
-    def _late(self, connection: Connection, outcome: campaign_targets.Outcome) -> Iterator[Found]:
-        for number, row in enumerate(outcome.unknown.iter_rows(named=True)):
-            column, value = self._named_by(row)
-            reason = "no contact has it"
-            # Looking for a similar address takes a while: only for those that are shown.
-            near = people.similar(connection, row["email"]) if number < SHOWN and row["email"] else []
-            if near:
-                reason += f"; did you mean {' or '.join(near)}?"
-            yield REJECTED, problem(int(row["line"]), column, value, reason)
-        for row in outcome.unclear.iter_rows(named=True):
-            column, value = self._named_by(row)
-            reason = f"{row['n']} contacts share this address: give their external_id or contact_id"
-            yield REJECTED, problem(int(row["line"]), column, value, reason)
-
-    def _named_by(self, row: dict[str, str | None]) -> tuple[str, str | None]:
-        """The file's column that says who is meant, and what it says."""
-        values = {**row, "contact_id": row["contact"]}
-        name = next(name for name in IDENTITIES if values[name])
-        return self._reader.source_of[name], values[name]

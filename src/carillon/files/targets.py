@@ -7,7 +7,7 @@ contacts are is known to the store.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import repeat
@@ -21,6 +21,7 @@ from carillon.errors import InputError
 from carillon.files import values
 from carillon.files.dates import DateColumn, DateOrder, nearest
 from carillon.files.mapping import target_of
+from carillon.files.reports import SHOWN
 from carillon.files.sources import Problem, RawBatch, Source, open_source, problem
 
 IDENTITIES = ("contact_id", "external_id", "email")
@@ -57,6 +58,30 @@ class TargetReader:
 
     def close(self) -> None:
         self._source.close()
+
+    def named_by(self, row: Mapping[str, str | None]) -> tuple[str, str | None]:
+        """The file's column that says who a stored row means, and what it says."""
+        said = {**row, "contact_id": row["contact"]}
+        name = next(name for name in IDENTITIES if said[name])
+        return self.source_of[name], said[name]
+
+    def nobodies(
+        self, unknown: pl.DataFrame, unclear: pl.DataFrame, similar: Callable[[str], list[str]]
+    ) -> Iterator[Problem]:
+        """What is wrong with rows that mean no contact, or could mean several (`store.meant`).
+
+        `similar`: addresses that look like one, for the first that are shown.
+        """
+        for number, row in enumerate(unknown.iter_rows(named=True)):
+            reason = "no contact has it"
+            # Looking for a similar address takes a while.
+            near = similar(row["email"]) if number < SHOWN and row["email"] else []
+            if near:
+                reason += f"; did you mean {' or '.join(near)}?"
+            yield problem(int(row["line"]), *self.named_by(row), reason)
+        for row in unclear.iter_rows(named=True):
+            reason = f"{row['n']} contacts share this address: give their external_id or contact_id"
+            yield problem(int(row["line"]), *self.named_by(row), reason)
 
     def _clean(self, raw: RawBatch) -> TargetBatch:
         columns = [pl.Series("line", raw.lines)]

@@ -14,13 +14,19 @@ import polars as pl
 
 from carillon.accounts import Account
 from carillon.days import day_number
-from carillon.pace.assign import NO_ROOM, Room, deal, times
+from carillon.dealing import NO_ROOM, Room, deal
+from carillon.pace.assign import times
 from carillon.packing import PRIORITY_SHIFT
 from carillon.rates import SECOND, limits_of
 from carillon.store import accounts as account_store
+from carillon.store import due_templates
 from carillon.store import release as store
+from carillon.store import templates as template_store
+from carillon.store.campaigns import campaigns
 from carillon.store.dispatch import workspace_paused
+from carillon.store.due_templates import Lacking
 from carillon.store.engine import Connection
+from carillon.store.home import require_home
 from carillon.store.moments import stamp
 from carillon.words import AccountKind
 from carillon.workspace import Workspace
@@ -39,6 +45,8 @@ class ReleaseReport:
     accounts: int = 0
     """Active accounts that bulk mail can go through."""
     paused: bool = False
+    lacking: tuple[Lacking, ...] = ()
+    """Stays planned because there is no template to make it of, and is caught up."""
 
     @property
     def released(self) -> int:
@@ -46,7 +54,11 @@ class ReleaseReport:
 
     def as_json(self) -> dict[str, object]:
         """Plain values only."""
-        return dict(self.__dict__) | {"day": self.day.isoformat(), "released": self.released}
+        return dict(self.__dict__) | {
+            "day": self.day.isoformat(),
+            "released": self.released,
+            "lacking": [one.as_json() for one in self.lacking],
+        }
 
 
 def release(workspace: Workspace) -> ReleaseReport:
@@ -55,6 +67,7 @@ def release(workspace: Workspace) -> ReleaseReport:
 
 
 def _release(connection: Connection, workspace: Workspace) -> ReleaseReport:
+    require_home(connection, workspace.folder)
     now, today = workspace.clock.now(), workspace.today()
     day = day_number(today)
     taken_back = store.take_back(connection, day)
@@ -62,10 +75,11 @@ def _release(connection: Connection, workspace: Workspace) -> ReleaseReport:
         one for one in account_store.accounts(connection) if one.is_active and one.kind == AccountKind.RELAY
     ]
     paused = workspace_paused(connection)
-    due = store.due(connection, day)
-    if paused or not relays or not len(due):
-        stays = 0 if paused else len(due)
-        return ReleaseReport(today, {}, stays, taken_back, len(relays), paused)
+    if paused:
+        return ReleaseReport(today, {}, 0, taken_back, len(relays), paused)
+    due, lacking = _makeable(connection, workspace, store.due(connection, day))
+    if not relays or not len(due):
+        return ReleaseReport(today, {}, len(due), taken_back, len(relays), lacking=lacking)
 
     start, end = _hours(workspace, today, now)
     taken = store.waiting(connection, day)
@@ -87,21 +101,39 @@ def _release(connection: Connection, workspace: Workspace) -> ReleaseReport:
         account_ids[chosen[going]],
         moments,
         due["domain"].gather(going).to_list(),
-        [None] * len(going),
+        due["template"].gather(going).to_list(),
         now,
     )
     counts = np.bincount(chosen[going], minlength=len(relays))
     by_account = {one.name: int(n) for one, n in zip(relays, counts, strict=True) if n}
-    return ReleaseReport(today, by_account, len(ids) - len(going), taken_back, len(relays))
+    stays = len(ids) - len(going)
+    return ReleaseReport(today, by_account, stays, taken_back, len(relays), lacking=lacking)
+
+
+def _makeable(
+    connection: Connection, workspace: Workspace, due: pl.DataFrame
+) -> tuple[pl.DataFrame, tuple[Lacking, ...]]:
+    """The emails that there is a template for, which is chosen now, and what is to be said of the others."""
+    if len(due) and template_store.lacks_defaults(connection):
+        template_store.ensure_defaults(connection, workspace.clock.now())
+    settings = workspace.settings
+    known = campaigns(connection, settings.campaign_types)
+    names = due_templates.chosen(due, known, settings.features.ab_testing)
+    missing, told = due_templates.lacking(connection, due, names, known)
+    chosen = due.with_columns(template=pl.Series(names.tolist(), dtype=pl.String))
+    return chosen.filter(pl.Series(~missing, dtype=pl.Boolean)), tuple(told)
 
 
 def _hours(workspace: Workspace, today: date, now: datetime) -> tuple[datetime, datetime]:
-    """From the workspace's send time, or now if that is past, to the end of its day."""
+    """From the workspace's send time, or this minute if that is past, to the end of its day.
+
+    The whole minute: what is released now is due for whoever looks with a clock that is a moment behind.
+    """
     zone = workspace.settings.workspace.zone
     send_time = workspace.settings.timing_constants.send_time
     start = datetime.combine(today, send_time, zone)
     end = datetime.combine(today + timedelta(days=1), time(0), zone)
-    return max(start, now), end
+    return max(start, now.replace(second=0, microsecond=0)), end
 
 
 def _room(account: Account, taken: int, start: datetime, end: datetime) -> Room:

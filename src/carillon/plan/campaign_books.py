@@ -12,9 +12,9 @@ from carillon.keys import FOLLOWUP_BIT, contact_of
 from carillon.plan.campaigns import Campaigns
 from carillon.plan.followups import Followed, metadata
 from carillon.plan.rows import find
-from carillon.plan.variants import usual_template
 from carillon.plan.working import Working
 from carillon.settings import Settings
+from carillon.variants import usual_template
 from carillon.words import FIRST_CAMPAIGN, Kind, SkipReason, Standing, TargetStatus, Tier, email_type
 
 KindRow = tuple[int, str, int | None, str | None, str | None, str]

@@ -165,8 +165,10 @@ def named(people: People, targets: Targets, campaigns: Campaigns, rules: Rules) 
     return wanted.take((ideal >= _FIRST) & (ideal <= _LAST))
 
 
-def everyone(people: People, added: Days, sent: Sent, campaigns: Campaigns, rules: Rules) -> Wanted:
-    """For each instance that targets all, everyone eligible whom it has not written to yet.
+def everyone(
+    people: People, reachable: Bools, added: Days, sent: Sent, campaigns: Campaigns, rules: Rules
+) -> Wanted:
+    """For each instance that targets all, everyone `reachable` whom it has not written to yet.
 
     `added`: by person, the day on which the contact came; `NO_DAY` where that is not known.
     """
@@ -174,7 +176,7 @@ def everyone(people: People, added: Days, sent: Sent, campaigns: Campaigns, rule
     for instance in np.flatnonzero(campaigns.targets_all).tolist():
         mine = sent.take(kind_of(sent.key) == instance + FIRST_CAMPAIGN)
         done, at = find(contact_of(mine.key), people.id)
-        fresh = people.eligible.copy()
+        fresh = reachable.copy()
         fresh[at[done]] = False
         who = np.flatnonzero(fresh)
         known, start = campaigns.known[instance], campaigns.start[instance]

@@ -6,6 +6,7 @@ and nothing here ever raises because of data.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,7 +17,8 @@ from carillon.columns import Bools, People
 from carillon.day_texts import blank, days_of
 from carillon.days import FAR, NO_DAY, Days
 from carillon.plan.rules import Rules
-from carillon.words import ContactStatus, IssueCode
+from carillon.store.planning import Suppressed
+from carillon.words import REGULATORY_NOTICE, ContactStatus, IssueCode, Scope
 from carillon.zips import STATES, state_indices
 
 Issue = tuple[int, str, str]
@@ -31,8 +33,18 @@ class Read:
     born: Days
     """The day on which a birth date stops lying in the future; `FAR` where it does not."""
     issues: list[Issue]
+    reachable: Bools
+    """Who would be eligible but for an unsubscribe: a regulatory notice may go there."""
+    refused: Mapping[str, Bools]
+    """By campaign type, who wants none of its emails."""
     mended_seeds: list[tuple[int, int]] = field(default_factory=list)
     mended_states: list[tuple[int, str]] = field(default_factory=list)
+
+    def open_to(self, topic: str, followup: bool) -> Bools:
+        """Who may get emails (or follow-ups) of a type of campaigns, shape (people,): see `words.stops`."""
+        notice = topic == REGULATORY_NOTICE and not followup
+        allowed = self.reachable if notice else self.people.eligible
+        return allowed & ~self.refused[topic] if topic in self.refused else allowed
 
 
 def in_id_order(frame: pl.DataFrame) -> pl.DataFrame:
@@ -41,10 +53,10 @@ def in_id_order(frame: pl.DataFrame) -> pl.DataFrame:
     return frame[np.argsort(ids)] if len(ids) > 1 and (ids[1:] < ids[:-1]).any() else frame
 
 
-def read(frame: pl.DataFrame, suppressed: np.ndarray, rules: Rules, today: int) -> Read:
+def read(frame: pl.DataFrame, suppressed: Suppressed, rules: Rules, today: int) -> Read:
     """Columns of `store.planning.CONTACT_COLUMNS` as strings ("" for none) to people and issues.
 
-    `frame` ascends by id; `suppressed`: ids of contacts not to be written to, ascending.
+    `frame` ascends by id.
     """
     ids = frame["id"].cast(pl.Int64).to_numpy()
     issues: list[Issue] = []
@@ -75,18 +87,21 @@ def read(frame: pl.DataFrame, suppressed: np.ndarray, rules: Rules, today: int) 
 
     seeds, mended_seeds = _seeds(frame, ids)
     active = (frame["status"] == ContactStatus.ACTIVE).to_numpy()
-    eligible = active & good_email & (state != 0)
-    if len(suppressed):
-        eligible &= ~np.isin(ids, suppressed)
-    people = People.of(ids, seeds, state, birth, effective, eligible)
+    reachable = active & good_email & (state != 0)
+    refused = suppressed.of(ids, frame["email"])
+    if Scope.ALL in refused:
+        reachable &= ~refused.pop(Scope.ALL)
+    people = People.of(ids, seeds, state, birth, effective, reachable.copy())
 
     unknown = rules.windows.lacks_anchor(people)
     report(unknown & (state != 0), IssueCode.MISSING_ANCHOR_DATE)
     if rules.exclude_unknown_anchor:
-        people.eligible[unknown] = False
+        reachable[unknown] = people.eligible[unknown] = False
+    if Scope.MARKETING in refused:
+        people.eligible[refused.pop(Scope.MARKETING)] = False
 
     mended_states = _states(frame, ids, state, issues)
-    return Read(people, born, issues, mended_seeds, mended_states)
+    return Read(people, born, issues, reachable, refused, mended_seeds, mended_states)
 
 
 def _seeds(frame: pl.DataFrame, ids: np.ndarray) -> tuple[np.ndarray, list[tuple[int, int]]]:

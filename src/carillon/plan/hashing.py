@@ -6,7 +6,6 @@ library's own hash, no database id. See `carillon.splitmix`.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 
 import numpy as np
@@ -15,16 +14,12 @@ import numpy.typing as npt
 from carillon.days import Days
 from carillon.keys import Keys, is_followup, kind_of
 from carillon.splitmix import splitmix64
+from carillon.variants import instance_code
 from carillon.words import FIRST_CAMPAIGN
 
 Hashes = npt.NDArray[np.uint64]
 
 _FOLLOWUP = np.uint64(7)
-
-
-def instance_code(name: str) -> int:
-    """The code of a campaign instance: the first 8 bytes of SHA-256 of its name."""
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
 
 
 def code_table(instance_names: Mapping[int, str]) -> Hashes:

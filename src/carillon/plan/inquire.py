@@ -6,7 +6,6 @@ comes from the pure modules that it feeds.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -23,7 +22,7 @@ from carillon.plan.rules import Rules
 from carillon.plan.working import Task, Working
 from carillon.settings import Settings
 from carillon.store import forecast as volumes
-from carillon.store import people
+from carillon.store import people, suppressions
 from carillon.store.planning import PlanReader
 from carillon.store.planning_campaigns import planned_with
 from carillon.words import FIRST_CAMPAIGN, By
@@ -54,16 +53,15 @@ def explain(workspace: Workspace, wanted: str) -> list[Explanation]:
         return [_explain(reader, task, workspace.settings, profile) for profile in found]
 
 
-def _explain(reader: PlanReader, prepared: Task, settings: Settings, profile: people.Profile) -> Explanation:
+def _explain(reader: PlanReader, task: Task, settings: Settings, profile: people.Profile) -> Explanation:
     connection, ids = reader.connection, np.array([profile.id], np.int64)
-    state, suppression = reader.state(), people.suppression(connection, profile.id)
-    task = replace(prepared, suppressed=ids if suppression is not None else ids[:0])
+    state = reader.state()
     working = load(reader, task, ids)
     current = state is not None and state.rules == settings.planning_fingerprint()
     edited = task.campaigns.changed_since(planned_with(connection))
     facts = Facts(
         profile,
-        suppression,
+        suppressions.of(connection, profile.email or ""),
         people.left(connection, profile.id, task.today - BACK_DAYS),
         people.planned_on(connection, profile.id),
         people.aims(connection, profile.id),

@@ -36,7 +36,7 @@ def plan_batch(
     """Every row these people have or should have, ascending by key, before smoothing and limits.
 
     `people` ascend by id; `stored` and `sent` are theirs, ascending by key; `extra` are candidates of
-    campaigns and follow-ups; `codes`: see `hashing.code_table`.
+    campaigns and follow-ups for those who may get them; `codes`: see `hashing.code_table`.
     """
     _, owner = find(contact_of(stored.key), people.id)
     after = kind_of(stored.key) == Kind.POST_WINDOW
@@ -45,7 +45,7 @@ def plan_batch(
         [
             candidates.anniversaries(people, rules, today),
             candidates.held(people, stored, owner, rules),
-            extra.take(people.eligible[extra.who]),
+            extra,
         ]
     )
     wanted = candidates.not_sent_yet(_once(wanted), stored, sent, rules, today)

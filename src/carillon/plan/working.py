@@ -9,9 +9,17 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import polars as pl
 
-from carillon.columns import Index, People
+from carillon.columns import People
 from carillon.days import NO_DAY, Days
-from carillon.keys import CONTACT_SHIFT, EVENT_MASK, FOLLOWUP_BIT, KIND_SHIFT, contact_of
+from carillon.keys import (
+    CONTACT_SHIFT,
+    EVENT_MASK,
+    FOLLOWUP_BIT,
+    KIND_SHIFT,
+    contact_of,
+    is_followup,
+    kind_of,
+)
 from carillon.packing import unpack_state
 from carillon.plan import contacts, followups
 from carillon.plan.campaigns import Campaigns, Targets, everyone, named
@@ -22,8 +30,8 @@ from carillon.plan.moments import days_of
 from carillon.plan.rows import Rows, Sent, Stored, Wanted, find
 from carillon.plan.rules import Rules
 from carillon.plan.stages import in_order, plan_batch
-from carillon.store.planning import ADDED_COLUMN
-from carillon.words import SkipReason
+from carillon.store.planning import ADDED_COLUMN, Suppressed
+from carillon.words import REGULATORY_NOTICE, SkipReason
 
 
 @dataclass(frozen=True)
@@ -34,7 +42,7 @@ class Task:
     today: int
     fresh: bool
     """Whether stored days are forgotten (`plan --fresh`)."""
-    suppressed: Index
+    suppressed: Suppressed
     codes: Hashes
     """See `hashing.code_table`."""
     campaigns: Campaigns
@@ -85,7 +93,7 @@ def work_on(task: Task, batch: Batch) -> Working:
     read = contacts.read(batch.people, task.suppressed, task.rules, task.today)
     stored, orphans = _stored(batch.plan, read.people)
     sent = _sent(batch.outbox)
-    targets, followed, extra = _extra(task, batch, read.people, sent)
+    targets, followed, extra = _extra(task, batch, read, sent)
     kept = _forgotten(stored, task.today) if task.fresh else stored
     rows = plan_batch(read.people, kept, sent, extra, task.rules, task.today, task.codes)
     return Working(
@@ -139,23 +147,36 @@ def merge(parts: list[Working]) -> Working:
     )
 
 
-def _extra(task: Task, batch: Batch, people: People, sent: Sent) -> tuple[Targets, Followed, Wanted]:
+def _extra(task: Task, batch: Batch, read: contacts.Read, sent: Sent) -> tuple[Targets, Followed, Wanted]:
     """Candidates of campaigns and follow-ups, and what they are made of."""
-    campaigns, rules, zone = task.campaigns, task.rules, task.zone
+    campaigns, rules, zone, people = task.campaigns, task.rules, task.zone, read.people
     targets, wanted = Targets.none(), []
     if batch.targets is not None and len(batch.targets):
         targets = targets_of(batch.targets, campaigns, zone)
         wanted.append(named(people, targets, campaigns, rules))
     if campaigns.targets_all.any():
         added = days_of(batch.people[ADDED_COLUMN], zone)
-        wanted.append(everyone(people, added, sent, campaigns, rules))
+        wanted.append(everyone(people, read.reachable, added, sent, campaigns, rules))
     initial = followups.initial_emails(sent, campaigns, rules, task.today)
     clicks = np.zeros(0, np.int64) if batch.clicks is None else batch.clicks
     answers = Answers.none() if batch.answers is None else followups.answers(batch.answers, zone)
     followed = followups.follow(initial, clicks, answers)
     if len(initial):
         wanted.append(followups.candidates(people, initial, followed, campaigns, rules))
-    return targets, followed, Wanted.concat(wanted) if wanted else Wanted.none()
+    return targets, followed, _welcome(Wanted.concat(wanted), read, campaigns) if wanted else Wanted.none()
+
+
+def _welcome(wanted: Wanted, read: contacts.Read, campaigns: Campaigns) -> Wanted:
+    """Only what its contact may get."""
+    allowed = read.people.eligible[wanted.who]
+    followup = is_followup(wanted.key)
+    instance, _ = campaigns.of_kinds(kind_of(wanted.key))
+    for topic in {REGULATORY_NOTICE, *read.refused}:
+        of_topic = np.isin(instance, [one for one, name in campaigns.types.items() if name == topic])
+        for answers in (False, True):
+            mine = np.flatnonzero(of_topic & (followup == answers))
+            allowed[mine] = read.open_to(topic, answers)[wanted.who[mine]]
+    return wanted.take(allowed)
 
 
 def _stored(plan: Sequence[np.ndarray], people: People) -> tuple[Stored, Stored]:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, time, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from math import inf
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -19,14 +19,18 @@ import polars as pl
 from carillon.accounts import Account
 from carillon.clock import monotonic
 from carillon.columns import Index
+from carillon.contact_texts import people_of, zones_of
 from carillon.days import day_number
+from carillon.limits import QuietHours
+from carillon.local_time import day_bounds
 from carillon.rates import SECOND, Limits
 from carillon.send.engine import Ready
-from carillon.send.journal import Journal
+from carillon.send.journal import INTENT, Journal
 from carillon.send.outcomes import Deferred, Delivered, Envelope, Rejected
 from carillon.send.outcomes import Outcome as Answer
-from carillon.send.recheck import Letters, excluded, people_of, too_many
+from carillon.send.recheck import Letters, excluded, too_many
 from carillon.send.retry import retry_at
+from carillon.send.told import ignores_windows
 from carillon.store import accounts as account_store
 from carillon.store import dispatch as store
 from carillon.store import intents as intents_store
@@ -34,7 +38,7 @@ from carillon.store.dispatch import Claimed, Outcome
 from carillon.store.engine import Connection
 from carillon.store.intents import Intent
 from carillon.store.moments import stamp
-from carillon.store.planning import PlanReader
+from carillon.store.replay import whose_emails
 from carillon.store.suppressions import suppress
 from carillon.windows import Windows
 from carillon.words import SkipReason, Status
@@ -70,13 +74,17 @@ class StoreBooks:
         self.workspace, self.account, self.holder = workspace, account, str(uuid.uuid4())
         self.interval = limits.interval / SECOND
         self._limits, self._render, self._lawless = limits, render, lawless
-        self._journal = Journal(workspace.folder)
+        self._journal, self._writer = Journal(workspace.folder), workspace.database.writer()
         settings = workspace.settings
         self._windows = Windows(settings.state_rules, settings.timing_constants.pre_window_exclusion_days)
         self._zone = settings.workspace.zone
+        quiet = settings.sending.quiet_hours
+        self._quiet = None if quiet is None else QuietHours.of(quiet)
         self._claims = 0
         self._days: set[int] = set()
         self._held: set[int] = set()
+        self._noted: set[int] = set()
+        """Of these the journal has an intent and not what came of it."""
 
     # -- before ---------------------------------------------------------------------------------------
 
@@ -97,27 +105,22 @@ class StoreBooks:
 
     def prepare(self, rows: Sequence[Claimed]) -> list[Ready | Outcome]:
         """Check once more and render; what may not leave becomes an outcome."""
-        claimed, today = monotonic(), day_number(self.workspace.today())
+        claimed, now = monotonic(), self.workspace.clock.now()
         with self.workspace.database.snapshot() as connection:
             basis = intents_store.bases(connection, {row.contact_id for row in rows})
-            why = self._why_not(connection, [row for row in rows if row.contact_id in basis], today)
-            letters = self._render(
-                connection, [row for row in rows if row.id not in why], self.workspace.clock.now()
-            )
-        is_paced = bool(self._limits.interval or self._limits.domain_interval)
+            stopped, ends = self._check(connection, [row for row in rows if row.contact_id in basis], now)
+            letters = self._render(connection, [row for row in rows if row.id not in stopped], now)
         found: list[Ready | Outcome] = []
         for row in rows:
             letter = letters.get(row.id, "it was not rendered")
-            if row.id in why:
-                reason = why[row.id]
-                found.append(
-                    Outcome(row.id, row.token, Status.SKIPPED, skip_reason=reason.word, refund=1, back=reason)
-                )
+            if row.id in stopped:
+                found.append(stopped[row.id])
             elif isinstance(letter, str):
                 found.append(Outcome(row.id, row.token, Status.FAILED, error=letter, refund=1))
             else:
                 begin = claimed + row.wait
-                end = begin + store.HORIZON / SECOND if is_paced else inf
+                end = inf if row.lapses is None else begin + store.LATE / SECOND
+                end = min(end, claimed + ends[row.contact_id])
                 found.append(
                     Ready(
                         row,
@@ -131,20 +134,32 @@ class StoreBooks:
                 )
         return found
 
-    def _why_not(self, connection: Connection, rows: Sequence[Claimed], today: int) -> dict[int, SkipReason]:
-        """Emails that must not leave today, and the reason."""
+    def _check(
+        self, connection: Connection, rows: Sequence[Claimed], now: datetime
+    ) -> tuple[dict[int, Outcome], dict[int, float]]:
+        """Outcomes, by id, of emails that must not leave now; by contact, for how many seconds that holds."""
         if not rows:
-            return {}
-        reader = PlanReader(connection)
-        contacts = np.unique(np.array([row.contact_id for row in rows], np.int64))
-        people = people_of(reader.contacts_of(contacts).sort(pl.col("id").cast(pl.Int64)))
+            return {}, {}
+        local = now.astimezone(self._zone)
+        today, midnight = day_number(local.date()), self._tomorrow(now)
+        frame = store.checked(connection, {row.contact_id for row in rows})
+        people = people_of(frame)
         who: Index = np.searchsorted(people.id, np.array([row.contact_id for row in rows], np.int64))
-        lawful = np.array([row.campaign_instance_id not in self._lawless or row.followup for row in rows])
-        limited = np.array([not row.followup for row in rows])
-        letters = Letters(who, lawful.astype(bool), limited)
+        lawless = np.array(
+            [
+                (row.campaign_instance_id in self._lawless and not row.followup) or ignores_windows(row)
+                for row in rows
+            ]
+        )
+        limited = np.array([not row.followup and row.enrollment_id is None for row in rows])
+        reasons = excluded(people, Letters(who, ~lawless, limited), self._windows, today)
+        quiet = self._quiet_until(frame, now)
+        silent = np.array([is_quiet for is_quiet, _ in quiet], bool)[who]
+        letters = Letters(who, ~lawless, limited & (reasons == 0) & ~silent)
         balance = self.workspace.settings.load_balancing
-        sent = store.sent_lately(connection, contacts, today - balance.period_days, [row.id for row in rows])
-        reasons = excluded(people, letters, self._windows, today)
+        sent = store.sent_lately(
+            connection, people.id.tolist(), today - balance.period_days, (row.id for row in rows)
+        )
         crowded = too_many(
             letters,
             np.searchsorted(people.id, sent[0]),
@@ -153,19 +168,43 @@ class StoreBooks:
             balance.max_emails_per_contact_per_period,
             balance.period_days,
         )
+        reasons = np.where(crowded, np.uint8(SkipReason.FREQUENCY_LIMIT), reasons)
         found = {}
-        for row, reason, full in zip(rows, reasons.tolist(), crowded.tolist(), strict=True):
-            if reason:
-                found[row.id] = SkipReason(reason)
-            elif full:
-                found[row.id] = SkipReason.FREQUENCY_LIMIT
-        return found
+        for row, code, place in zip(rows, reasons.tolist(), who.tolist(), strict=True):
+            if code:
+                why = SkipReason(code)
+                found[row.id] = Outcome(
+                    row.id, row.token, Status.SKIPPED, skip_reason=why.word, refund=1, back=why
+                )
+            elif quiet[place][0]:
+                found[row.id] = self._put_off(row, quiet[place][1], midnight)
+        ends = [(min(change, midnight) - now).total_seconds() for _, change in quiet]
+        return found, dict(zip(people.id.tolist(), ends, strict=True))
+
+    def _quiet_until(self, frame: pl.DataFrame, now: datetime) -> list[tuple[bool, datetime]]:
+        """For each contact, whether it is quiet there, and when that changes."""
+        if self._quiet is None:
+            return [(False, self._tomorrow(now))] * len(frame)
+        zones = zones_of(frame, self._zone)
+        known = {zone: self._quiet.at(now, zone) for zone in set(zones)}
+        return [known[zone] for zone in zones]
+
+    def _put_off(self, row: Claimed, until: datetime, midnight: datetime) -> Outcome:
+        """Later today, or the planner's again."""
+        back = SkipReason.NONE if until >= midnight else None
+        return Outcome(row.id, row.token, Status.SCHEDULED, send_at=stamp(until), refund=1, back=back)
+
+    def _tomorrow(self, now: datetime) -> datetime:
+        """When the workspace's day ends."""
+        return day_bounds(now.astimezone(self._zone).date(), self._zone)[1]
 
     # -- after ----------------------------------------------------------------------------------------
 
     def settle(self, ready: Ready, answer: Answer) -> Outcome:
         row, now = ready.row, self.workspace.clock.now()
-        handed = Outcome(
+        if isinstance(answer, Deferred):
+            return self._later(row, answer, now)
+        found = Outcome(
             row.id,
             row.token,
             Status.IN_DOUBT,
@@ -173,18 +212,14 @@ class StoreBooks:
             render_hash=ready.render_hash,
         )
         if isinstance(answer, Delivered):
-            return replace(handed, status=Status.SENT, provider_id=answer.provider_id, sent_at=stamp(now))
-        if isinstance(answer, Rejected):
-            return replace(
-                handed,
-                status=Status.BOUNCED,
-                skip_reason="blocked" if answer.blocked else None,
-                error=answer.why,
-                suppress=ready.address if answer.suppress else None,
-            )
-        if isinstance(answer, Deferred):
-            return self._later(row, answer, now)
-        return replace(handed, error=answer.why)
+            found.status, found.provider_id, found.sent_at = Status.SENT, answer.provider_id, stamp(now)
+        elif isinstance(answer, Rejected):
+            found.status, found.error = Status.BOUNCED, answer.why
+            found.skip_reason = "blocked" if answer.blocked else None
+            found.suppress = ready.address if answer.suppress else None
+        else:
+            found.error = answer.why
+        return found
 
     def refused(self, ready: Ready) -> Outcome | None:
         """No intent: suppressed, opted out, only paused, or somebody else's by now."""
@@ -201,8 +236,8 @@ class StoreBooks:
         return Outcome(ready.row.id, ready.row.token, Status.SCHEDULED, refund=1)
 
     def commit(self, outcomes: list[Outcome], intents: list[Intent]) -> set[tuple[int, str]]:
-        self._journal.note(self.workspace.clock.now(), self._lines(outcomes))
-        allowed = self._write(lambda connection: self._commit(connection, outcomes, intents))
+        self._journal.note(self.workspace.clock.now(), self._lines(outcomes, intents))
+        allowed = self._writer.write(lambda connection: self._commit(connection, outcomes, intents))
         self._held.difference_update(one.id for one in outcomes)
         return allowed
 
@@ -211,6 +246,7 @@ class StoreBooks:
             self._write(lambda connection: store.heartbeat(connection, held, self.holder))
 
     def give_back(self) -> int:
+        self._writer.close()
         held = list(self._held)
         if not held:
             return 0
@@ -242,8 +278,7 @@ class StoreBooks:
         """Tried again today, or the planner's again; a fault of the account costs no attempt."""
         if answer.account:
             return Outcome(row.id, row.token, Status.SCHEDULED, error=answer.why, refund=1)
-        tomorrow = now.astimezone(self._zone).date() + timedelta(days=1)
-        end = datetime.combine(tomorrow, time(0), self._zone)
+        end = self._tomorrow(now)
         at = retry_at(now, row.attempts, row.id, end, ATTEMPTS, answer.retry_after)
         return Outcome(
             row.id,
@@ -254,18 +289,25 @@ class StoreBooks:
             back=SkipReason.NONE if at is None else None,
         )
 
-    def _lines(self, outcomes: list[Outcome]) -> Iterator[dict[str, object]]:
-        """What the journal notes: emails that left, or may have."""
-        now = stamp(self.workspace.clock.now())
+    def _lines(self, outcomes: list[Outcome], intents: list[Intent]) -> Iterator[dict[str, object]]:
+        """What the journal notes: emails that may leave from here on, and what came of them."""
+        common = {"account_id": self.account.id, "at": stamp(self.workspace.clock.now())}
         for one in outcomes:
-            if one.status in (Status.SENT, Status.IN_DOUBT):
-                yield {
-                    "schedule_id": one.id,
-                    "message_id": one.message_id,
-                    "account_id": self.account.id,
-                    "outcome": one.status.value,
-                    "at": now,
-                }
+            if one.id in self._noted or one.status in (Status.SENT, Status.IN_DOUBT):
+                self._noted.discard(one.id)
+                told = {"schedule_id": one.id, "message_id": one.message_id, "outcome": one.status.value}
+                yield told | common
+        # An id that is the planner's says whose email it is; that of a sequence's email does not.
+        others = [one.id for one in intents if one.id < 0]
+        whose = self._whose(others) if others else {}
+        for intent in intents:
+            self._noted.add(intent.id)
+            told = {"schedule_id": intent.id, "message_id": intent.message_id, "outcome": INTENT}
+            yield told | common | whose.get(intent.id, {})
+
+    def _whose(self, ids: list[int]) -> dict[int, dict[str, object]]:
+        with self.workspace.database.snapshot() as connection:
+            return whose_emails(connection, ids)
 
     def _write(self, work: Callable[[Connection], T]) -> T:
         return self.workspace.database.write(work, durable=True)

@@ -1,4 +1,7 @@
-"""Emails in doubt: handed over completely, and the answer lost. Only evidence or a person settles them."""
+"""Emails in doubt: handed over completely, and the answer lost.
+
+Evidence or a person settles them, or what `safety.on_doubt` says, which the dispatcher asks for now and then.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,13 @@ from carillon.workspace import Workspace
 
 RESEND_AFTER_MINUTES = 10
 """A slow server may still be working on the first copy until then."""
+MOST_ATTEMPTS = 3
+"""An email tried so often is not sent again by policy: whatever loses the answers loses them again."""
+BY_POLICY = "the dispatcher"
+"""Who settles by policy, in the audit log."""
+
+LISTED = 1000
+"""Ids written into one line of the audit log at most."""
 
 _BECOMES = {"sent": Status.SENT, "unsent": Status.FAILED, "resend": Status.SCHEDULED}
 _WORDS = {
@@ -27,6 +37,33 @@ def listed(workspace: Workspace) -> list[Doubt]:
     """All of them, the oldest first."""
     with workspace.database.snapshot() as connection:
         return store.doubts(connection)
+
+
+def settle_by_policy(workspace: Workspace) -> int:
+    """Do with emails in doubt what `safety.on_doubt` says; returns how many were settled.
+
+    `hold`: nothing; `assume_sent`: they count as sent; `resend`: those handed over long enough ago are sent
+    again, with the same Message-ID.
+    """
+    policy = workspace.settings.safety.on_doubt
+    if policy == "hold":
+        return 0
+    again = policy == "resend"
+    status = Status.SCHEDULED if again else Status.SENT
+    age = (RESEND_AFTER_MINUTES, MOST_ATTEMPTS) if again else (0, None)
+    with workspace.database.snapshot() as connection:
+        if not store.any_of_age(connection, *age):
+            return 0
+    now, today = workspace.clock.now(), day_number(workspace.today())
+
+    def work(connection: store.Connection) -> int:
+        settled = store.settle_all(connection, status, now, today, *age)
+        if settled:
+            what = {"emails": len(settled), "ids": settled[:LISTED]}
+            store.note(connection, BY_POLICY, f"doubts settled: on_doubt is {policy}", now, None, what)
+        return len(settled)
+
+    return workspace.database.write(work, durable=True)
 
 
 def settle(workspace: Workspace, number: int, verdict: str) -> str:

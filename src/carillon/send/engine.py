@@ -7,6 +7,7 @@ The protocol is that of 04-send §4. What a kill leaves behind is a claim (it go
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
@@ -27,6 +28,8 @@ IN_TIME_SECONDS = 30.0
 HEARTBEAT_SECONDS = 15.0
 GRACE_SECONDS = 30.0
 """How long after a stop the answers to emails in flight are waited for."""
+SWITCH_SECONDS = 0.001
+"""After which a thread that computes lets another go on."""
 AHEAD = 30
 """Emails claimed and made ready together for each connection, while it sends those of the claim before."""
 
@@ -45,7 +48,12 @@ class Ready:
     not_before: float
     """When its permit holds."""
     lapses: float
-    """When it holds no more."""
+    """When it holds no more, or the last check does not."""
+
+    @property
+    def intent(self) -> Intent:
+        """What has to be written before it may leave."""
+        return Intent(self.row.id, self.row.token, self.envelope.message_id, self.basis, self.row.lapses)
 
 
 class Books(Protocol):
@@ -93,6 +101,8 @@ async def drain(books: Books, transport: Transport, stop: asyncio.Event, tally: 
 
     What was claimed and did not leave is given back, whatever happens.
     """
+    # Threads render and commit meanwhile: Python's usual 5 ms would be as long as a whole transaction.
+    sys.setswitchinterval(SWITCH_SECONDS)
     try:
         async with Group(books.commit) as group:
             await _Run(books, transport, group, stop, tally).all()
@@ -181,8 +191,7 @@ class _Run:
         return not self._is_over()
 
     async def _send(self, connection: Connection, one: Ready) -> None:
-        intent = Intent(one.row.id, one.row.token, one.envelope.message_id, one.basis)
-        if not await self.group.may_send(intent):
+        if not await self.group.may_send(one.intent):
             refused = await asyncio.to_thread(self.books.refused, one)
             if refused is not None:
                 self._note(refused)

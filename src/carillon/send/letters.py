@@ -18,6 +18,7 @@ from carillon.send.books import Letter, Render
 from carillon.send.outcomes import Envelope
 from carillon.send.skeleton import Skeleton
 from carillon.send.template import Compiled
+from carillon.send.told import about, told, with_subject
 from carillon.send.variables import Occasion
 from carillon.send.writer import Writer
 from carillon.store import recipients as store
@@ -68,7 +69,7 @@ class _Renderer:
         self._writer = Writer.of(account, workspace.settings, open_keys(workspace.folder, os.environ))
         self._zone = workspace.settings.workspace.zone
         self._address = workspace.settings.sending.postal_address
-        self._shelves: dict[tuple[str, int], _Shelf | str] = {}
+        self._shelves: dict[tuple[str, int, str | None], _Shelf | str] = {}
 
     def __call__(
         self, connection: Connection, rows: Sequence[Claimed], now: datetime
@@ -77,11 +78,11 @@ class _Renderer:
         abouts = store.campaigns(connection, {row.campaign_instance_id or 0 for row in rows})
         threads = store.threads(connection, {row.parent_id for row in rows if row.parent_id is not None})
         sources = template_store.in_force(connection, {row.email_template or "" for row in rows})
-        shelves = {name: self._shelf(source) for name, source in sources.items()}
         now = now.astimezone(self._zone)
         found: dict[int, Letter | str] = {}
         for row in rows:
-            shelf, person = shelves.get(row.email_template or ""), people.get(row.contact_id)
+            source, person = sources.get(row.email_template or ""), people.get(row.contact_id)
+            shelf = None if source is None else self._shelf(with_subject(source, row))
             if person is None:
                 found[row.id] = "the contact is not there or has no address"
             elif not row.email_template:
@@ -92,12 +93,12 @@ class _Renderer:
                 found[row.id] = shelf
             else:
                 event = None if row.event is None else date_of(row.event)
-                about = abouts.get(row.campaign_instance_id or 0)
-                occasion = Occasion(row.email_type, date_of(row.send), event, about)
-                thread = threads.get(row.parent_id) if row.parent_id is not None else None
-                references = (thread,) if thread else ()
+                campaign = abouts.get(row.campaign_instance_id or 0) or about(row)
+                occasion = Occasion(row.email_type, date_of(row.send), event, campaign)
+                references = () if row.parent_id is None else threads.get(row.parent_id, ())
                 try:
-                    mail = self._writer.write(shelf.compiled, person, occasion, row.id, now, references)
+                    writer = self._writer.named(told(row).get("sender_name"))
+                    mail = writer.write(shelf.compiled, person, occasion, row.id, now, references)
                     data = shelf.skeleton.fill(mail)
                     envelope = Envelope(mail.message_id, mail.from_address, mail.to_address, data)
                     found[row.id] = Letter(envelope, sha256(data).hexdigest(), person.email)
@@ -106,7 +107,7 @@ class _Renderer:
         return found
 
     def _shelf(self, source: Source) -> _Shelf | str:
-        key = source.name, source.version
+        key = source.name, source.version, source.subject
         if key not in self._shelves:
             try:
                 self._shelves[key] = _Shelf(Compiled(source, self._address))

@@ -10,14 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 
 from carillon.columns import Bools, Index, People
-from carillon.day_texts import days_of
-from carillon.days import FAR
 from carillon.limits import would_exceed
 from carillon.windows import Reasons, Windows
-from carillon.zips import state_indices
 
 
 @dataclass(frozen=True)
@@ -28,21 +24,6 @@ class Letters:
     who: Index
     lawful: Bools
     limited: Bools
-
-
-def people_of(frame: pl.DataFrame) -> People:
-    """Contacts as the windows see them, from `store.planning.CONTACT_COLUMNS` as text, ascending by id."""
-    birth, _ = days_of(frame["birth_date"])
-    effective, _ = days_of(frame["effective_date"])
-    some = len(frame)
-    return People.of(
-        frame["id"].cast(pl.Int64).to_numpy(),
-        np.zeros(some, np.uint64),
-        state_indices(frame["zip_code"]),
-        birth,
-        effective,
-        np.ones(some, bool),
-    )
 
 
 def excluded(people: People, letters: Letters, windows: Windows, today: int) -> Reasons:
@@ -66,8 +47,9 @@ def too_many(
         history.setdefault(who, []).append(day)
     for at in np.flatnonzero(letters.limited).tolist():
         days = history.setdefault(int(letters.who[at]), [])
-        others = np.array([days or [FAR]], np.int32)
-        result[at] = would_exceed(others, np.array([today], np.int32), limit, period_days)[0]
+        if len(days) >= limit:
+            others = np.array([days], np.int32)
+            result[at] = would_exceed(others, np.array([today], np.int32), limit, period_days)[0]
         if not result[at]:
             days.append(today)
     return result

@@ -11,6 +11,7 @@ import os
 from collections import Counter
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from carillon.accounts import Account
 from carillon.clock import monotonic
@@ -18,15 +19,22 @@ from carillon.days import day_number
 from carillon.errors import Busy, CarillonError
 from carillon.rates import limits_of
 from carillon.send.books import StoreBooks
+from carillon.send.doubt import settle_by_policy
 from carillon.send.engine import Tally, drain
-from carillon.send.letters import renderer
+from carillon.send.letters import refusal, renderer
+from carillon.send.rehearsal import Rehearsal
+from carillon.send.restore import admit
 from carillon.send.transports import Transport, open_transport
 from carillon.store import accounts as account_store
 from carillon.store import dispatch as store
+from carillon.store import due_templates
+from carillon.store import release as release_store
+from carillon.store import waiting as waiting_store
 from carillon.store.campaigns import campaigns
+from carillon.store.due_templates import Lacking
 from carillon.store.lease import only_one
 from carillon.vault import Vault
-from carillon.words import Status
+from carillon.words import Status, Wait
 from carillon.workspace import Workspace
 
 PAUSE_SECONDS = 1.0
@@ -48,6 +56,17 @@ class SendReport:
     """Claims of dispatchers that ended, given back."""
     doubts: int = 0
     """Emails in doubt that dispatchers left behind."""
+    settled: int = 0
+    """Emails in doubt that were settled as `safety.on_doubt` says."""
+    waiting: Counter[str] = field(default_factory=Counter)
+    """Emails of today that have not left, by `words.Wait`."""
+    lacking: list[Lacking] = field(default_factory=list)
+    """Those of them that there is no template for."""
+    written: dict[str, Path] = field(default_factory=dict)
+    """After a dry run: by account, the Maildir in which its emails lie."""
+    dry_run: bool = False
+    interrupted: bool = False
+    """Whether it was stopped before it had come to an end."""
 
     @property
     def counts(self) -> Counter[str]:
@@ -62,7 +81,20 @@ class SendReport:
             "faults": self.faults,
             "reaped": self.reaped,
             "new_doubts": self.doubts,
+            "doubts_settled": self.settled,
+            "waiting": dict(self.waiting),
+            "lacking": [one.as_json() for one in self.lacking],
+            "dry_run": self.dry_run,
+            "maildirs": {name: str(folder) for name, folder in self.written.items()},
         }
+
+
+@dataclass(frozen=True)
+class Due:
+    """What would leave now, as far as the accounts' limits let it."""
+
+    emails: int
+    accounts: int
 
 
 async def dispatch(workspace: Workspace, stop: asyncio.Event, once: bool, local_only: bool) -> SendReport:
@@ -81,8 +113,67 @@ async def dispatch(workspace: Workspace, stop: asyncio.Event, once: bool, local_
             except Busy:
                 who = found[0].partition(";")[0] if found else "another `send` is under way"
                 raise Busy(f"{who}; one is enough for a workspace on SQLite. Nothing was changed.") from None
-        await _rounds(workspace, stop, once, local_only, report)
+        if workspace.settings.safety.dry_run:
+            report.dry_run = True
+            await _rehearse(workspace, stop, once, report)
+        else:
+            await asyncio.to_thread(admit, workspace)
+            await _rounds(workspace, stop, once, local_only, report)
+    await asyncio.to_thread(_tell_waiting, workspace, report)
     return report
+
+
+def due(workspace: Workspace) -> Due:
+    """How much would leave now, and through how many accounts."""
+    now, today = workspace.clock.now(), day_number(workspace.today())
+    with workspace.database.snapshot() as connection:
+        waiting = waiting_store.waiting(connection, now, today)
+    ready = [reasons[Wait.ACCOUNT_LIMIT] for reasons in waiting.values() if Wait.ACCOUNT_LIMIT in reasons]
+    return Due(sum(ready), len(ready))
+
+
+async def _rehearse(workspace: Workspace, stop: asyncio.Event, once: bool, report: SendReport) -> None:
+    """See `safety.dry_run`."""
+    lawless = _lawless(workspace)
+    at_work: dict[int, Rehearsal] = {}
+    while not stop.is_set():
+        for account in await asyncio.to_thread(_due, workspace):
+            one = at_work.setdefault(account.id, Rehearsal(workspace, account, lawless))
+            report.by_account[account.name], report.written[account.name] = one.counts, one.folder
+            if why := refusal(workspace, account):
+                report.faults[account.name] = why
+            await asyncio.to_thread(one.write)
+        if once:
+            return
+        await pause_or_stop(stop, PAUSE_SECONDS)
+
+
+def _tell_waiting(workspace: Workspace, report: SendReport) -> None:
+    """What has not left, and why."""
+    now, today, settings = workspace.clock.now(), day_number(workspace.today()), workspace.settings
+    with workspace.database.snapshot() as connection:
+        waiting = waiting_store.waiting(connection, now, today)
+        planned = release_store.due(connection, today)
+        known = campaigns(connection, settings.campaign_types) if len(planned) else []
+        names = due_templates.chosen(planned, known, settings.features.ab_testing)
+        missing, report.lacking = due_templates.lacking(connection, planned, names, known)
+    for account, reasons in waiting.items():
+        for reason, emails in reasons.items():
+            report.waiting[_why(reason, account, report)] += emails
+    report.waiting[Wait.TEMPLATE] += int(missing.sum())
+    report.waiting[Wait.NOT_RELEASED] += int((~missing).sum())
+    report.waiting = +report.waiting
+
+
+def _why(reason: Wait, account: str, report: SendReport) -> str:
+    """What the database says of emails that are due, in the light of what this dispatcher met with."""
+    if reason is not Wait.ACCOUNT_LIMIT:
+        return reason
+    if report.dry_run:
+        return Wait.DRY_RUN
+    if account in report.faults:
+        return Wait.ACCOUNT_FAULT
+    return Wait.INTERRUPTED if report.interrupted else Wait.ACCOUNT_LIMIT
 
 
 async def _rounds(
@@ -108,17 +199,19 @@ async def _rounds(
                 if task.done():
                     at_work.pop(number).result()
     finally:
+        report.interrupted = stop.is_set()
         stop.set()
         await asyncio.gather(*at_work.values(), return_exceptions=once)
 
 
 def _reap(workspace: Workspace, report: SendReport) -> None:
     with workspace.database.snapshot() as connection:
-        if not store.any_over(connection):
-            return
-    back, doubts = workspace.database.write(store.reap, durable=True)
-    report.reaped += back
-    report.doubts += doubts
+        any_over = store.any_over(connection)
+    if any_over:
+        back, doubts = workspace.database.write(store.reap, durable=True)
+        report.reaped += back
+        report.doubts += doubts
+    report.settled += settle_by_policy(workspace)
 
 
 def _due(workspace: Workspace) -> list[Account]:

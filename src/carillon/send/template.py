@@ -15,6 +15,7 @@ from typing import Any
 
 from jinja2 import Template
 from jinja2.exceptions import SecurityError
+from jinja2.runtime import Context
 
 from carillon.errors import TemplateFault
 from carillon.send import footer
@@ -67,7 +68,8 @@ class _Part:
         self.template: Template = sandbox.from_string(guarded(sandbox, tree))
 
     def render(self, values: dict[str, Any]) -> str:
-        context = self.template.new_context(values, shared=True)
+        # Template.new_context would look through the environment's globals each time: they are in `values`.
+        context = Context(self.template.environment, values, self.template.name, self.template.blocks)
         if not self.loops:
             text = "".join(self.template.root_render_func(context))
             if len(text) > LONGEST_TEXT:

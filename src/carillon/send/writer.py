@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 
 from carillon.accounts import Account
 from carillon.send.headers import one_line, reachable
@@ -18,8 +19,9 @@ from carillon.send.variables import Occasion, Sender, values
 from carillon.settings import Settings
 from carillon.store.recipients import About, Recipient
 from carillon.tokens import LinkKeys, Ticket
+from carillon.words import SEQUENCE_EMAIL
 
-NOT_AUTOMATIC = ("sequence",)
+NOT_AUTOMATIC = (SEQUENCE_EMAIL,)
 """Email types that are to look written by a person, whom machines may answer."""
 NO_TRACKING = "no_tracking"
 """A contact's attribute, or a key of a campaign's metadata, that keeps its emails untracked."""
@@ -48,6 +50,10 @@ class Writer:
         slug = re.sub(r"[^a-z0-9]+", "-", settings.workspace.name.lower()).strip("-")[:40].strip("-")
         return cls(account, sender, links, slug or "carillon")
 
+    def named(self, sender: object) -> Writer:
+        """The same with another name for the sender; without one, itself."""
+        return replace(self, sender=replace(self.sender, name=str(sender))) if sender else self
+
     def render(
         self, compiled: Compiled, recipient: Recipient, occasion: Occasion, schedule: int
     ) -> tuple[Rendered, str]:
@@ -59,7 +65,8 @@ class Writer:
         known["view_url"] = self.links.view(ticket) if "view_url" in compiled.names else ""
         rendered = compiled.render(known)
         if rendered.html is not None and _may_track(recipient, occasion.campaign):
-            rendered = replace(rendered, html=self.links.tracked(rendered.html, ticket))
+            html = self.links.tracked(rendered.html, ticket)
+            rendered = rendered if html == rendered.html else replace(rendered, html=html)
         return rendered, unsubscribe
 
     def write(
@@ -105,6 +112,7 @@ def _may_track(recipient: Recipient, campaign: About | None) -> bool:
     return not any(refused)
 
 
+@lru_cache(maxsize=1024)
 def _word(text: str) -> str:
     """A name as a part of a header for machines."""
     return re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-")[:60] or "0"

@@ -7,7 +7,7 @@ that cannot be read are as if they were not there. Secrets come and go encrypted
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,7 @@ from sqlalchemy import Connection, text
 from carillon.accounts import Account, account_faults
 from carillon.errors import InputError
 from carillon.settings_checks import did_you_mean
-from carillon.store import audit
+from carillon.store import audit, inboxes
 from carillon.store.bulk import is_sqlite
 from carillon.store.engine import scalar
 from carillon.store.moments import moment_of, stamp
@@ -27,6 +27,7 @@ _NAMES = {"group": "group_name", "created": "created_at", "updated": "updated_at
 """Fields whose columns are called otherwise."""
 _FIELDS = [one.name for one in fields(Account)]
 _COLUMNS = ", ".join(_NAMES.get(name, name) for name in _FIELDS)
+_JSON = ("settings", "inbox")
 _LONGEST_ERROR = 1000
 
 
@@ -94,13 +95,15 @@ def change(
         for field in dict.fromkeys((*before, *after))
         if before.get(field) != after.get(field)
     }
-    if new.secret != old.secret:
-        changes["secret"] = (
-            before.get("secret"),
-            "another" if old.secret and new.secret else after.get("secret"),
-        )
+    for field in ("secret", "inbox_secret"):
+        was_secret, is_secret = getattr(old, field), getattr(new, field)
+        if was_secret != is_secret:
+            another = "another" if was_secret and is_secret else after.get(field)
+            changes[field] = (before.get(field), another)
     if changes:
         _update(connection, new)
+        anew = inboxes.forget if new.inbox != old.inbox else inboxes.try_again
+        anew(connection, new.id)
         was, is_ = ({field: pair[side] for field, pair in changes.items()} for side in (0, 1))
         audit.note(connection, by, f"account {name} changed", now, was, is_)
     return (new if changes else old), changes
@@ -133,6 +136,7 @@ def remove(connection: Connection, name: str, now: datetime, by: str) -> Account
             f"sent stays known. `carillon account pause {name}` keeps it from sending."
         )
     connection.execute(text("delete from rate_state where account_id = :id"), {"id": old.id})
+    inboxes.forget(connection, old.id)
     connection.execute(text("delete from accounts where id = :id"), {"id": old.id})
     audit.note(connection, by, f"account {name} removed", now, shown(old), None)
     return old
@@ -151,9 +155,14 @@ def emails_of(connection: Connection, account_id: int) -> dict[str, int]:
 def shown(account: Account) -> dict[str, object]:
     """What may be shown and logged of an account: a secret is only said to be there."""
     values = {
-        name: getattr(account, name) for name in _FIELDS if name not in ("settings", "created", "updated")
+        name: getattr(account, name)
+        for name in _FIELDS
+        if name not in ("settings", "inbox", "inbox_secret", "created", "updated")
     }
     values["secret"] = "stored" if account.secret else None
+    if account.inbox_secret:
+        values["inbox_secret"] = "stored"
+    values |= {f"inbox.{key}": value for key, value in (account.inbox or {}).items()}
     return values | {f"settings.{key}": value for key, value in account.settings.items()}
 
 
@@ -171,14 +180,15 @@ def _update(connection: Connection, account: Account) -> None:
 
 
 def _mark(connection: Connection, name: str) -> str:
-    return "cast(:settings as jsonb)" if name == "settings" and not is_sqlite(connection) else f":{name}"
+    return f"cast(:{name} as jsonb)" if name in _JSON and not is_sqlite(connection) else f":{name}"
 
 
 def _stored(account: Account) -> dict[str, object]:
     """Column -> value, without the id."""
     values = {_NAMES.get(name, name): getattr(account, name) for name in _FIELDS if name != "id"}
     return values | {
-        "settings": json.dumps(dict(account.settings), ensure_ascii=False, sort_keys=True),
+        "settings": _json(account.settings),
+        "inbox": _json(account.inbox) if account.inbox is not None else None,
         "created_at": account.created and stamp(account.created),
         "updated_at": account.updated and stamp(account.updated),
     }
@@ -188,17 +198,22 @@ def _account(row: Any) -> Account:
     values = dict(zip(_FIELDS, row, strict=True))
     values |= {
         "id": int(values["id"]),
-        "settings": _object(values["settings"]),
+        "settings": _object(values["settings"]) or {},
+        "inbox": _object(values["inbox"]),
         "created": moment_of(values["created"]),
         "updated": moment_of(values["updated"]),
     }
     return Account(**values)
 
 
-def _object(value: object) -> dict[str, Any]:
+def _json(values: Mapping[str, Any]) -> str:
+    return json.dumps(dict(values), ensure_ascii=False, sort_keys=True)
+
+
+def _object(value: object) -> dict[str, Any] | None:
     """SQLite gives text, PostgreSQL what it says."""
     try:
         found = json.loads(value) if isinstance(value, str) else value
     except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+        return None
+    return found if isinstance(found, dict) else None

@@ -28,7 +28,7 @@ PAGES_A_STEP = 4_096
 """16 MB: often enough to tell how far it is."""
 
 _NAME = re.compile(r"carillon-(\d{8}T\d{6}Z)\.(db|dump)")
-_MOMENT = "%Y%m%dT%H%M%SZ"
+MOMENT = "%Y%m%dT%H%M%SZ"
 _PART = re.compile(r"\.carillon-\d{8}T\d{6}Z\.(db|dump)\.part(-\w+)?")
 """What a backup is called while it is made."""
 WAIT_SECONDS = 3_600
@@ -90,13 +90,13 @@ def existing(folder: Path) -> list[tuple[datetime, Path]]:
     if not folder.is_dir():
         return []
     found = [(_NAME.fullmatch(path.name), path) for path in folder.iterdir()]
-    dated = [(datetime.strptime(name[1], _MOMENT).replace(tzinfo=UTC), path) for name, path in found if name]
+    dated = [(datetime.strptime(name[1], MOMENT).replace(tzinfo=UTC), path) for name, path in found if name]
     return sorted(dated, reverse=True)
 
 
 def _make(database: Database, folder: Path, now: datetime, audit: Audit, progress: Progress) -> Backup:
     now = now.astimezone(UTC)
-    target = folder / f"carillon-{now.strftime(_MOMENT)}.{'db' if database.is_sqlite else 'dump'}"
+    target = folder / f"carillon-{now.strftime(MOMENT)}.{'db' if database.is_sqlite else 'dump'}"
     part = folder / f".{target.name}.part"
     with _told(folder):
         folder.mkdir(parents=True, exist_ok=True)

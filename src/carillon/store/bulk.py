@@ -9,7 +9,10 @@ PostgreSQL takes a COPY.
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterable, Sequence
+from functools import cache
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -99,6 +102,45 @@ def insert_rows(
         return
     marks = ", ".join("?" * len(columns))
     dbapi(connection).executemany(f"insert into {table} ({', '.join(columns)}) values ({marks})", rows)
+
+
+VALUES_A_STATEMENT = 200
+"""SQLite takes 32,766 parameters in all."""
+
+
+def with_rows(
+    connection: Connection, columns: tuple[tuple[str, str], ...], rows: Sequence[Sequence[object]], rest: str
+) -> list[tuple[Any, ...]]:
+    """Run `rest` with few rows as the table `v`; what it returns.
+
+    `columns`: names and PostgreSQL's types. For statements that are run often: a driver keeps them prepared,
+    as only the number of rows is in their text, and on PostgreSQL not even that.
+    """
+    found: list[tuple[Any, ...]] = []
+    run = dbapi(connection).execute
+    for begin in range(0, len(rows), VALUES_A_STATEMENT):
+        part = rows[begin : begin + VALUES_A_STATEMENT]
+        if is_sqlite(connection):
+            done = run(_with_values(columns, len(part), rest), list(chain.from_iterable(part)))
+        else:
+            names = [name for name, _ in columns]
+            listed = json.dumps([dict(zip(names, row, strict=True)) for row in part])
+            done = run(_with_recordset(columns, rest), (listed,))
+        if done.description is not None:
+            found += done.fetchall()
+    return found
+
+
+@cache
+def _with_values(columns: tuple[tuple[str, str], ...], some: int, rest: str) -> str:
+    row = f"({', '.join('?' * len(columns))})"
+    return f"with v ({', '.join(name for name, _ in columns)}) as (values {', '.join([row] * some)}) {rest}"
+
+
+@cache
+def _with_recordset(columns: tuple[tuple[str, str], ...], rest: str) -> str:
+    typed = ", ".join(f"{name} {kind}" for name, kind in columns)
+    return f"with v as (select * from json_to_recordset(%s) as v ({typed})) {rest}"
 
 
 def stage_arrays(connection: Connection, name: str, columns: Sequence[str], arrays: Arrays) -> None:

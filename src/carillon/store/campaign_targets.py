@@ -1,10 +1,8 @@
 """Who a campaign goes to: rows of `contact_campaigns`, added and removed set at a time.
 
-A list of targets is staged, each row is matched with one contact, and one statement adds or removes all.
-Who a row means: the contact with its id; else with its external id; else with its address and no external
-id; else the only one with the address (as for imports, see `store.contacts`). Everything happens in the
-caller's transaction and starts from what is stored, so it may be run again. Triggers note the contacts for
-the planner; for many, one row that means everybody stands in for them.
+A list of targets is staged, each row is matched with one contact (`meant`), and one statement adds or
+removes all. Everything happens in the caller's transaction and starts from what is stored, so it may be run
+again. Triggers note the contacts for the planner; for many, one row that means everybody stands in for them.
 """
 
 from __future__ import annotations
@@ -16,16 +14,19 @@ from datetime import date, datetime
 import polars as pl
 from sqlalchemy import Connection, text
 
+from carillon.store import meant
 from carillon.store.bulk import is_sqlite
-from carillon.store.contacts import BULK_ROWS, BULK_SHARE, MATCHING_CACHE, SMALL_CACHE
+from carillon.store.contacts import BULK_ROWS, BULK_SHARE
 from carillon.store.engine import scalar
-from carillon.store.frames import insert_frame, read_named
+from carillon.store.meant import MATCHED
 from carillon.store.moments import moment
 from carillon.store.planning import EVERYBODY
 from carillon.words import TargetStatus
 
-COLUMNS = ("line", "contact", "external_id", "email", "trigger_date")
-"""What a staged row has: `line` and `contact` are integers, the rest text; all but `line` may be null."""
+DATED = ("trigger_date",)
+"""What a row has beside who it means."""
+COLUMNS = (*meant.COLUMNS, *DATED)
+"""What a row of a list has."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,10 @@ class Outcome:
 
 def add(connection: Connection, instance: int, rows: Iterable[pl.DataFrame], now: datetime) -> Outcome:
     """Make the contacts that `rows` mean targets on their trigger dates (ISO; every row has one)."""
-    staged = _match(connection, rows)
+    staged = meant.match(connection, rows, DATED)
+    _spare_the_triggers(connection, staged)
     new = (
-        f"{_MATCHED} and not exists (select 1 from contact_campaigns c where c.contact_id = m.contact"
+        f"{MATCHED} and not exists (select 1 from contact_campaigns c where c.contact_id = m.contact"
         " and c.campaign_instance_id = :instance and c.trigger_date = s.trigger_date)"
     )
     dates = _by_date(connection, "s.trigger_date", "distinct m.contact", new, instance)
@@ -61,23 +63,23 @@ def add(connection: Connection, instance: int, rows: Iterable[pl.DataFrame], now
         instance=instance,
         now=moment(now),
     )
-    unknown, unclear = _nobody(connection)
+    unknown, unclear = meant.nobody(connection, DATED)
     return Outcome(dates, staged - unknown.height - unclear.height - sum(dates.values()), unknown, unclear)
 
 
 def remove(connection: Connection, instance: int, rows: Iterable[pl.DataFrame]) -> Outcome:
     """Take the targets that `rows` mean away: those on the trigger date, or all where a row has none."""
-    _match(connection, rows)
+    _spare_the_triggers(connection, meant.match(connection, rows, DATED))
     same_day = "coalesce(s.trigger_date, c.trigger_date) = c.trigger_date"
     own = f"c.contact_id = m.contact and c.campaign_instance_id = :instance and {same_day}"
     hit = (
-        "from temp_targets s cross join temp_meant m cross join contact_campaigns c"
+        "from temp_list s cross join temp_meant m cross join contact_campaigns c"
         f" where m.line = s.line and m.n = 1 and {own}"
     )
     dates = _by_date(connection, "c.trigger_date", "distinct m.contact", hit, instance)
     unchanged = scalar(
         connection,
-        f"select count(*) {_MATCHED} and not exists (select 1 from contact_campaigns c where {own})",
+        f"select count(*) {MATCHED} and not exists (select 1 from contact_campaigns c where {own})",
         instance=instance,
     )
     _do(
@@ -86,7 +88,7 @@ def remove(connection: Connection, instance: int, rows: Iterable[pl.DataFrame]) 
         f" and (contact_id, trigger_date) in (select c.contact_id, c.trigger_date {hit})",
         instance=instance,
     )
-    return Outcome(dates, int(unchanged), *_nobody(connection))
+    return Outcome(dates, int(unchanged), *meant.nobody(connection, DATED))
 
 
 def add_everybody(connection: Connection, instance: int, trigger: date, now: datetime) -> tuple[int, int]:
@@ -112,9 +114,6 @@ def remove_everybody(connection: Connection, instance: int, trigger: date | None
     return _do(connection, statement, instance=instance, trigger=trigger.isoformat())
 
 
-_MATCHED = "from temp_targets s cross join temp_meant m where m.line = s.line and m.n = 1"
-
-
 def _insert(connection: Connection, what: str, whence: str) -> str:
     """`what`: contact and trigger date. PostgreSQL wants to be told what a bare parameter is."""
     now = ":now" if is_sqlite(connection) else "cast(:now as timestamptz)"
@@ -125,76 +124,11 @@ def _insert(connection: Connection, what: str, whence: str) -> str:
     )
 
 
-def _stage(connection: Connection, rows: Iterable[pl.DataFrame]) -> int:
-    """The list as a temporary table; returns its length."""
-    layouts = {
-        "temp_targets": "line bigint primary key, contact bigint, external_id text, email text,"
-        " trigger_date text",
-        "temp_meant": "line bigint primary key, contact bigint, n integer",
-    }
-    for name, layout in layouts.items():
-        if is_sqlite(connection):
-            layout = layout.replace("bigint primary key", "integer primary key")
-        _do(connection, f"drop table if exists {name}")
-        _do(connection, f"create temporary table {name} ({layout})")
-    staged = 0
-    for frame in rows:
-        insert_frame(connection, "temp_targets", frame.select(COLUMNS))
-        staged += frame.height
-    _analyze(connection, "temp_targets")
-    return staged
-
-
-def _match(connection: Connection, rows: Iterable[pl.DataFrame]) -> int:
-    """Stage the list and fill `temp_meant`: for each row that means anybody the contact, and how many it
-    could be. Returns the list's length. Ended by `_nobody`."""
-    staged = _stage(connection, rows)
-    if is_sqlite(connection):
-        _do(connection, f"pragma cache_size = {MATCHING_CACHE}")
-    still = "not exists (select 1 from temp_meant m where m.line = s.line)"
-    by_address = "lower(c.email) = lower(s.email) and s.contact is null"
-    for condition in (
-        "c.id = s.contact",
-        "s.contact is null and c.external_id = s.external_id",
-        f"{by_address} and c.external_id is null",
-        f"{by_address} and c.external_id is not null and s.external_id is null",
-    ):
-        _do(
-            connection,
-            "insert into temp_meant (line, contact, n) select s.line, min(c.id), count(*)"
-            f" from temp_targets s cross join contacts c where {condition} and {still} group by s.line",
-        )
-        _analyze(connection, "temp_meant")
-    _spare_the_triggers(connection, staged)
-    return staged
-
-
 def _by_date(connection: Connection, column: str, counted: str, whence: str, instance: int) -> dict[str, int]:
     rows = connection.execute(
         text(f"select {column}, count({counted}) {whence} group by {column}"), {"instance": instance}
     )
     return {str(day): int(n) for day, n in sorted((row[0], row[1]) for row in rows)}
-
-
-def _nobody(connection: Connection) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The rows that mean nobody, and those that could mean several; ends the temporary tables."""
-    columns = {name: f"s.{name}" for name in COLUMNS}
-    unknown = read_named(
-        connection,
-        columns,
-        "from temp_targets s where not exists (select 1 from temp_meant m where m.line = s.line)",
-    )
-    unclear = read_named(
-        connection,
-        columns | {"n": "m.n"},
-        "from temp_targets s cross join temp_meant m where m.line = s.line and m.n > 1",
-    )
-    for name in ("temp_targets", "temp_meant"):
-        _do(connection, f"drop table {name}")
-    if is_sqlite(connection):
-        _do(connection, f"pragma cache_size = {SMALL_CACHE}")
-    by_line = pl.col("line").cast(pl.Int64)
-    return unknown.sort(by_line), unclear.sort(by_line)
 
 
 def _spare_the_triggers(connection: Connection, rows: int) -> None:
@@ -206,11 +140,6 @@ def _spare_the_triggers(connection: Connection, rows: int) -> None:
 def _note_everybody(connection: Connection) -> None:
     """Always with a row of our own: one that is there may be forgotten by a planner already at work."""
     _do(connection, "insert into changes (contact_id) values (:everybody)", everybody=EVERYBODY)
-
-
-def _analyze(connection: Connection, table: str) -> None:
-    if not is_sqlite(connection):
-        _do(connection, f"analyze {table}")
 
 
 def _do(connection: Connection, statement: str, **values: object) -> int:

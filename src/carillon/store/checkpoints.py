@@ -90,3 +90,8 @@ def fail(connection: Connection, number: int, now: datetime, why: str) -> None:
         ),
         {"status": RunStatus.FAILED.value, "now": now.isoformat(), "why": why, "number": number},
     )
+
+
+def any_changes(connection: Connection) -> bool:
+    """Whether somebody or something has changed since the last run."""
+    return connection.execute(text("select 1 from changes limit 1")).first() is not None

@@ -8,22 +8,33 @@ characters that name the dispatcher, then a number. Tokens, leases and rates use
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import polars as pl
 from sqlalchemy import Connection, Text, bindparam, text
 
-from carillon.rates import Limits, Used, take
-from carillon.store.bulk import is_sqlite, read_integers, stage_arrays
+from carillon.rates import SECOND, Limits, Used, take
+from carillon.store.bulk import is_sqlite, read_integers, read_strings
 from carillon.store.moments import database_micros, database_now, stamp
 from carillon.store.planning import Ints
-from carillon.words import InstanceStatus, SkipReason, Status
+from carillon.words import (
+    EnrollmentStatus,
+    InstanceStatus,
+    OutreachStatus,
+    SequenceStatus,
+    SkipReason,
+    Status,
+)
 
 LEASE_SECONDS = 60
 HORIZON = 5_000_000
 """Permits are given for the next so many microseconds."""
+LATE = 2_000_000
+"""For so many microseconds after its moment a permit may still be used, by the database's clock. The next
+permits are others': the later one is used, the more leave at once."""
 HOLDER = 36
 """Characters of a token that are the same for all claims of one dispatcher."""
 WAITING = f"outbox.status in ('{Status.SCHEDULED}', '{Status.PROCESSING}', '{Status.IN_DOUBT}')"
@@ -33,20 +44,36 @@ OPEN = f"""
     and not exists (select 1 from workspace_state w where w.paused_at is not null)
     and not exists (select 1 from campaign_instances i
         where i.id = outbox.campaign_instance_id and i.status <> '{InstanceStatus.ACTIVE}')
+    and (outbox.enrollment_id is null or not exists (select 1 from sequence_enrollments e
+        join sequences q on q.id = e.sequence_id
+        left join outreach_campaigns o on o.id = q.outreach_campaign_id
+        where e.id = outbox.enrollment_id
+        and (e.status in ('{EnrollmentStatus.SCHEDULED}', '{EnrollmentStatus.PAUSED}')
+            or (e.status = '{EnrollmentStatus.ACTIVE}' and (q.status <> '{SequenceStatus.ACTIVE}'
+                or o.status <> '{OutreachStatus.ACTIVE}')))))
 """
-"""Neither account, workspace nor campaign is paused."""
+"""Neither account, workspace, campaign, sequence nor enrollment is paused. What belongs to an enrollment that
+has ended is open: it is claimed, gets no intent and is cancelled."""
 _TIMELY = "(outbox.send >= :today or outbox.enrollment_id is not null)"
 """What was planned for a day that is over does not leave in the night: the next release returns it."""
 _COLUMNS = (
     "id", "contact_id", "kind", "followup", "email_type", "event", "send", "priority",
-    "campaign_instance_id", "email_template", "metadata", "parent_id", "attempts", "domain",
+    "campaign_instance_id", "email_template", "metadata", "parent_id", "attempts + 1", "domain",
+    "enrollment_id",
 )  # fmt: skip
+_DOMAIN = _COLUMNS.index("domain")
 
 
-@dataclass(frozen=True, slots=True)
+# Neither is ever changed, but frozen ones take three times as long to make, and each email has one of both.
+@dataclass(slots=True)
 class Claimed:
     """An email that is this dispatcher's until its lease ends."""
 
+    token: str
+    wait: float
+    """Seconds from now until its permit holds."""
+    lapses: int | None
+    """When its permit holds no more, in microseconds of the database's clock; None: never."""
     id: int
     contact_id: int
     kind: int
@@ -61,12 +88,10 @@ class Claimed:
     parent_id: int | None
     attempts: int
     domain: str | None
-    token: str
-    wait: float
-    """Seconds from now until its permit holds."""
+    enrollment_id: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outcome:
     """What became of a claimed email, as it is stored."""
 
@@ -120,27 +145,26 @@ def claim(
     used, micros = _lock_rates(connection, account, day), database_micros(connection)
     due = _due(connection, account, now, today, batch, micros)
     if limits.domain_interval:
-        used.domains = _domains(connection, account, {row[-1] or "" for row in due})
-    granted = dict(take([(row[0], row[-1] or "") for row in due], limits, used, micros, HORIZON))
+        used.domains = _domains(connection, account, {row[_DOMAIN] or "" for row in due})
+    granted = dict(take([(row[0], row[_DOMAIN] or "") for row in due], limits, used, micros, HORIZON))
     mine = [row for row in due if row[0] in granted]
     if not mine:
         return []
-    listed = ", ".join(str(row[0]) for row in mine)
     connection.execute(
         text(
             f"update outbox set status = '{Status.PROCESSING}', claim_token = :token, intent_at = null,"
             f" attempts = attempts + 1, lease_until = {database_now(connection, LEASE_SECONDS)}"
-            f" where id in ({listed})"
+            f" where id in ({_listed(row[0] for row in mine)})"
         ),
         {"token": token},
     )
     _store_rates(connection, account, day, used, limits)
-    found = []
-    for row in mine:
-        values: dict[str, Any] = dict(zip(_COLUMNS, row, strict=True))
-        values["attempts"] += 1
-        found.append(Claimed(**values, token=token, wait=max(0, granted[row[0]] - micros) / 1e6))
-    return found
+    if not (limits.interval or limits.domain_interval):
+        return [Claimed(token, 0.0, None, *row) for row in mine]
+    moments = [max(granted[row[0]], micros) for row in mine]
+    return [
+        Claimed(token, (at - micros) / SECOND, at + LATE, *row) for row, at in zip(mine, moments, strict=True)
+    ]
 
 
 def heartbeat(connection: Connection, ids: Iterable[int], holder: str) -> None:
@@ -213,19 +237,25 @@ def reap(connection: Connection) -> tuple[int, int]:
     return back, len(contacts)
 
 
+def checked(connection: Connection, contacts: Iterable[int]) -> pl.DataFrame:
+    """What the last check reads of contacts, as strings: id, ZIP, dates, time zone; ascending by id."""
+    columns = ("id", "zip_code", "birth_date", "effective_date", "timezone")
+    frame = read_strings(connection, columns, f"from contacts where id in ({_listed(contacts)})")
+    return frame.sort(pl.col("id").cast(pl.Int64))
+
+
 def sent_lately(
-    connection: Connection, contacts: Ints, since: int, besides: Sequence[int] = ()
+    connection: Connection, contacts: Iterable[int], since: int, besides: Iterable[int] = ()
 ) -> tuple[Ints, Ints]:
     """Emails that count for frequency and have left, may have or are about to: contact and day of each.
 
     `besides`: emails that are being judged.
     """
-    stage_arrays(connection, "temp_receivers", ("id",), [contacts])
     contact, day = read_integers(
         connection,
         ("o.contact_id", "o.send"),
-        "from temp_receivers r join outbox o on o.contact_id = r.id"
-        f" where o.send > {since} and o.followup = 0 and o.enrollment_id is null and o.channel = 'email'"
+        f"from outbox o where o.contact_id in ({_listed(contacts)})"
+        f" and o.send > {since} and o.followup = 0 and o.enrollment_id is null and o.channel = 'email'"
         f" and o.status in ('{Status.SENT}', '{Status.DELIVERED}', '{Status.BOUNCED}', '{Status.IN_DOUBT}',"
         f" '{Status.PROCESSING}') and o.id not in ({_listed(besides)})",
     )
@@ -277,7 +307,7 @@ def _due(
             "batch": batch,
         },
     )
-    return [tuple(row) for row in rows]
+    return [tuple(row) for row in rows.all()]
 
 
 def _lock_rates(connection: Connection, account: int, day: int) -> Used:

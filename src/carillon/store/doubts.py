@@ -8,12 +8,20 @@ from datetime import datetime
 from sqlalchemy import Connection, text
 
 from carillon.store.audit import note
-from carillon.store.bulk import is_sqlite
+from carillon.store.bulk import insert_rows, is_sqlite
 from carillon.store.dispatch import WAITING
-from carillon.store.moments import stamp
+from carillon.store.moments import database_now, stamp
 from carillon.words import Status
 
-__all__ = ["Connection", "Doubt", "doubts", "find", "note", "settle"]
+__all__ = ["Connection", "Doubt", "any_of_age", "doubts", "find", "note", "settle", "settle_all"]
+
+_SETTLED = (
+    "update outbox set status = :status, send_at = case when :again then :now else send_at end,"
+    " send = case when :again then :today else send end, updated_at = :now,"
+    " intent_at = case when :again then null else intent_at end, claim_token = null,"
+    " actual_send_datetime = case when :status = 'sent'"
+    "  then coalesce(actual_send_datetime, intent_at) else actual_send_datetime end"
+)
 
 
 @dataclass(frozen=True)
@@ -50,19 +58,42 @@ def find(connection: Connection, number: int) -> Doubt | None:
 
 def settle(connection: Connection, doubt: Doubt, status: Status, now: datetime, today: int) -> None:
     """Give it its final status; `scheduled`: it is due at once, on the day it is now."""
-    again = status == Status.SCHEDULED
-    connection.execute(
-        text(
-            "update outbox set status = :status, send_at = case when :again then :now else send_at end,"
-            " send = case when :again then :today else send end, updated_at = :now,"
-            " intent_at = case when :again then null else intent_at end, claim_token = null,"
-            " actual_send_datetime = case when :status = 'sent'"
-            "  then coalesce(actual_send_datetime, intent_at) else actual_send_datetime end"
-            " where id = :id"
-        ),
-        {"status": status.value, "again": again, "now": stamp(now), "today": today, "id": doubt.id},
-    )
+    connection.execute(text(f"{_SETTLED} where id = :id"), _values(status, now, today) | {"id": doubt.id})
     connection.execute(text("insert into changes (contact_id) values (:id)"), {"id": doubt.contact_id})
+
+
+def any_of_age(connection: Connection, minutes: int, attempts: int | None) -> bool:
+    """Whether `settle_all` would do anything."""
+    statement = f"select 1 from outbox where {_of_age(connection, minutes, attempts)} limit 1"
+    return connection.execute(text(statement)).first() is not None
+
+
+def settle_all(
+    connection: Connection, status: Status, now: datetime, today: int, minutes: int, attempts: int | None
+) -> list[int]:
+    """As `settle`, all that were handed over `minutes` or more ago, by the database's clock. Returns ids.
+
+    `attempts`: only those that were tried fewer times.
+    """
+    rows = connection.execute(
+        text(f"{_SETTLED} where {_of_age(connection, minutes, attempts)} returning id, contact_id"),
+        _values(status, now, today),
+    ).all()
+    insert_rows(connection, "changes", ("contact_id",), [(one,) for one in sorted({row[1] for row in rows})])
+    return sorted(int(row[0]) for row in rows)
+
+
+def _values(status: Status, now: datetime, today: int) -> dict[str, object]:
+    again = status == Status.SCHEDULED
+    return {"status": status.value, "again": again, "now": stamp(now), "today": today}
+
+
+def _of_age(connection: Connection, minutes: int, attempts: int | None) -> str:
+    fewer = "" if attempts is None else f" and attempts < {attempts}"
+    return (
+        f"{WAITING} and status = '{Status.IN_DOUBT}'"
+        f" and intent_at <= {database_now(connection, -60 * minutes)}{fewer}"
+    )
 
 
 def _read(connection: Connection, rest: str, values: dict[str, object]) -> list[Doubt]:

@@ -7,10 +7,12 @@ PostgreSQL is reached through psycopg 3. Nothing else in Carillon opens a databa
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 from alembic import command
 from alembic.config import Config
@@ -42,6 +44,9 @@ class Database:
         self._attempts, self._delay = attempts, delay
         self.opening: Callable[[Connection], object] | None = None
         """Done once, at the beginning of the first transaction that writes, and as a part of it."""
+        # SQLite has one writer: our threads wait here for each other, without the pauses of its busy loop.
+        self.turn = threading.RLock() if self.is_sqlite else nullcontext()
+        self._writers: WeakSet[Writer] = WeakSet()
 
     @property
     def is_sqlite(self) -> bool:
@@ -55,7 +60,7 @@ class Database:
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
         """A connection on which everything read belongs to one moment."""
-        with self._border(), self.engine.connect() as connection:
+        with self.border(), self.engine.connect() as connection:
             if not self.is_sqlite:
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")
             with connection.begin():
@@ -75,7 +80,7 @@ class Database:
             wait=wait_exponential(multiplier=self._delay),
             reraise=True,
         ):
-            with attempt, self._border(), self.engine.connect() as connection:
+            with attempt, self.turn, self.border(), self.engine.connect() as connection:
                 connection.execution_options(carillon_writes=True, carillon_durable=durable)
                 with connection.begin():
                     if self.opening is not None:
@@ -87,7 +92,7 @@ class Database:
 
     def version(self) -> str | None:
         """The schema revision the database is at; None for one without our tables."""
-        with self._border(), self.engine.connect() as connection:
+        with self.border(), self.engine.connect() as connection:
             return MigrationContext.configure(connection).get_current_revision()
 
     def require_current(self) -> None:
@@ -113,17 +118,63 @@ class Database:
         """Bring the schema up to date; all of it or nothing."""
         self.write(upgrade)
 
+    def writer(self) -> Writer:
+        """For someone who writes often."""
+        made = Writer(self)
+        self._writers.add(made)
+        return made
+
     def close(self) -> None:
+        for writer in self._writers:
+            writer.close()
         self.engine.dispose()
 
     @contextmanager
-    def _border(self) -> Iterator[None]:
+    def border(self) -> Iterator[None]:
+        """What the library or the driver raises inside becomes an error of ours."""
+        driver = self.engine.dialect.dbapi
+        assert driver is not None
         try:
             yield
-        except DBAPIError as error:
+        except (DBAPIError, driver.Error) as error:
             raise translate(error, self.place) from error
-        except sqlite3.Error as error:
-            raise translate(error, self.place) from error
+
+
+class Writer:
+    """Short durable transactions, one after the other, on a connection that is kept between them.
+
+    For one thread at a time. Taking a connection from the pool and giving it back costs more than many a
+    transaction.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._connection: Connection | None = None
+
+    def write(self, work: Callable[[Connection], T]) -> T:
+        """As `Database.write`, durable; what it cannot do at once is done there, with its retries."""
+        if self._database.opening is not None:
+            return self._database.write(work, durable=True)
+        try:
+            with self._database.turn, self._database.border():
+                if self._connection is None:
+                    self._connection = self._database.engine.connect()
+                    self._connection.execution_options(carillon_writes=True, carillon_durable=True)
+                with self._connection.begin():
+                    return work(self._connection)
+        except Busy:
+            self.close()
+            return self._database.write(work, durable=True)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Give the connection up; the next transaction opens another."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(Exception):  # it may be broken already
+                connection.close()
 
 
 def open_database(url: str, folder: Path, attempts: int = 3, delay: float = 5.0) -> Database:
@@ -200,9 +251,9 @@ _SQLITE_WORDS: tuple[tuple[str, type[CarillonError], str], ...] = (
      "folder."),
     ("unable to open database", WorkspaceError, "cannot be opened. Check that its folder exists and that you "
      "may write to it."),
-    ("file is not a database", WorkspaceError, "is not an SQLite database, or it is damaged. Put a backup in "
-     "its place."),
-    ("malformed", WorkspaceError, "is damaged. Put a backup in its place."),
+    ("file is not a database", WorkspaceError, "is not an SQLite database, or it is damaged. `carillon "
+     "restore` goes back to a backup."),
+    ("malformed", WorkspaceError, "is damaged. `carillon restore` goes back to a backup."),
 )  # fmt: skip
 
 _POSTGRES_CODES = {
@@ -215,7 +266,8 @@ _POSTGRES_CODES = {
 def translate(error: Exception, place: str) -> CarillonError:
     """A driver's error in our words; what the map does not know keeps its own text."""
     original = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-    said = str(original).strip()
+    # PostgreSQL's details repeat the row, and with it what nobody but the database should hold.
+    said = str(original).partition("\nDETAIL:")[0].strip()
     for words, kind, meaning in _SQLITE_WORDS:
         if words in said.lower():
             return kind(f"{place} {meaning}")

@@ -12,34 +12,51 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 
-from sqlalchemy import Connection, TextClause, text
+from sqlalchemy import Connection, text
 
 from carillon.packing import PRIORITY_SHIFT, TIER_SHIFT
+from carillon.store.bulk import is_sqlite, with_rows
 from carillon.store.dispatch import OPEN, Outcome
-from carillon.store.moments import database_now, stamp
-from carillon.words import SkipReason, Status
+from carillon.store.engine import dbapi
+from carillon.store.enrollments import ENDED
+from carillon.store.moments import micros_of, now_of, stamp
+from carillon.store.suppressions import applies
+from carillon.words import EnrollmentStatus, SkipReason, Status
 
 _BASIS = " || '|' || ".join(
     f"coalesce(c.{column}, '')" for column in ("email", "birth_date", "effective_date", "zip_code")
 )
 """What the last check was made of, and where the message goes."""
-_SUPPRESSED = """exists (select 1 from suppressions s where s.address = lower(c.email)
-    and (s.scope <> 'marketing' or outbox.email_type <> 'campaign_regulatory_notice'))"""
+_ENROLLED = f"""(outbox.enrollment_id is null or exists (select 1 from sequence_enrollments e
+    where e.id = outbox.enrollment_id and e.status = '{EnrollmentStatus.ACTIVE}'))"""
+_ENDED = f"""(outbox.enrollment_id is not null and not exists (select 1 from sequence_enrollments e
+    where e.id = outbox.enrollment_id and e.status in ('{EnrollmentStatus.SCHEDULED}',
+    '{EnrollmentStatus.ACTIVE}', '{EnrollmentStatus.PAUSED}')))"""
 FOLLOWUP_STATE = (
     "case when email_type like 'followup%' then"
     f" (cast(substr(email_type, 10, 1) as integer) - 1) << {TIER_SHIFT} else 0 end"
 )
 """The part of `plan.state` that tells what a follow-up answers to."""
-_RECORD = text(
-    "update outbox set status = :status, attempts = attempts - :refund,"
-    " send_at = coalesce(:send_at, send_at), skip_reason = :reason, last_error = :error,"
-    " message_id = coalesce(:message_id, message_id), provider_id = coalesce(:provider_id, provider_id),"
-    " render_hash = coalesce(:hash, render_hash),"
-    " actual_send_datetime = coalesce(:sent_at, actual_send_datetime),"
-    f" intent_at = case when :status = '{Status.SCHEDULED}' then null else intent_at end,"
+_INTENT = (
+    ("id", "bigint"), ("token", "text"), ("message_id", "text"), ("basis", "text"), ("lapses", "bigint"),
+)  # fmt: skip
+_OUTCOME = (
+    ("id", "bigint"), ("token", "text"), ("status", "text"), ("refund", "bigint"), ("send_at", "timestamptz"),
+    ("skip_reason", "text"), ("error", "text"), ("message_id", "text"), ("provider_id", "text"),
+    ("hash", "text"), ("sent_at", "timestamptz"), ("now", "timestamptz"),
+)  # fmt: skip
+_RECORD = (
+    "update outbox set status = v.status, attempts = outbox.attempts - v.refund,"
+    " send_at = coalesce(v.send_at, outbox.send_at), skip_reason = v.skip_reason, last_error = v.error,"
+    " message_id = coalesce(v.message_id, outbox.message_id),"
+    " provider_id = coalesce(v.provider_id, outbox.provider_id),"
+    " render_hash = coalesce(v.hash, outbox.render_hash),"
+    " actual_send_datetime = coalesce(v.sent_at, outbox.actual_send_datetime),"
+    f" intent_at = case when v.status = '{Status.SCHEDULED}' then null else outbox.intent_at end,"
     # The token stays: a later, better answer to the same claim must find its row.
-    " lease_until = null, updated_at = :now"
-    f" where id = :id and claim_token = :token and status in ('{Status.PROCESSING}', '{Status.IN_DOUBT}')"
+    " lease_until = null, updated_at = v.now from v"
+    " where outbox.id = v.id and outbox.claim_token = v.token"
+    f" and outbox.status in ('{Status.PROCESSING}', '{Status.IN_DOUBT}') returning outbox.contact_id"
 )
 
 
@@ -54,60 +71,49 @@ class Intent:
     """Stored with the intent: whoever is in doubt later has something to look for."""
     basis: str
     """As `bases` gave it when the email was checked."""
+    lapses: int | None = None
+    """When its permit holds no more, by the database's clock; None: never."""
 
 
 def bases(connection: Connection, contacts: Iterable[int]) -> dict[int, str]:
     """What emails to these contacts are checked by; an intent holds only while it is the same."""
     listed = ", ".join(str(int(one)) for one in contacts) or "0"
-    rows = connection.execute(text(f"select c.id, {_BASIS} from contacts c where c.id in ({listed})"))
-    return {int(row[0]): str(row[1]) for row in rows}
+    statement = f"select c.id, {_BASIS} from contacts c where c.id in ({listed})"
+    return dict(dbapi(connection).execute(statement).fetchall())
 
 
 def intend(connection: Connection, intents: Sequence[Intent]) -> set[tuple[int, str]]:
     """Write intents. Only what is returned, by id and token, may be sent: this is when a stop counts."""
-    if not intents:
-        return set()
-    values: dict[str, object] = {}
-    for place, one in enumerate(intents):
-        values |= {
-            f"i{place}": one.id,
-            f"t{place}": one.token,
-            f"m{place}": one.message_id,
-            f"b{place}": one.basis,
-        }
-    written = connection.execute(_writing(len(intents), database_now(connection)), values)
-    return {(int(row[0]), str(row[1])) for row in written}
+    rows = [(one.id, one.token, one.message_id, one.basis, one.lapses) for one in intents]
+    return set(with_rows(connection, _INTENT, rows, _writing(is_sqlite(connection))))
 
 
 @cache
-def _writing(some: int, now: str) -> TextClause:
-    """The statement for so many intents: taking it apart costs as much as running it."""
-    rows = ", ".join(
-        f"(cast(:i{place} as bigint), cast(:t{place} as text), cast(:m{place} as text),"
-        f" cast(:b{place} as text))"
-        for place in range(some)
-    )
-    return text(
-        f"with v (id, token, message_id, basis) as (values {rows})"
-        f" update outbox set intent_at = {now}, message_id = v.message_id from v"
+def _writing(sqlite: bool) -> str:
+    now = now_of(sqlite)
+    return (
+        f"update outbox set intent_at = {now}, message_id = v.message_id from v"
         " where outbox.id = v.id and outbox.claim_token = v.token"
         f" and outbox.status = '{Status.PROCESSING}'"
-        f" and outbox.intent_at is null and outbox.lease_until > {now} and {OPEN}"
+        f" and outbox.intent_at is null and outbox.lease_until > {now}"
+        f" and (v.lapses is null or v.lapses > {micros_of(sqlite)}) and {OPEN} and {_ENROLLED}"
         " and exists (select 1 from contacts c where c.id = outbox.contact_id and c.status = 'active'"
-        f"  and {_BASIS} = v.basis and not {_SUPPRESSED})"
+        f"  and {_BASIS} = v.basis and not {applies('c', 'outbox')})"
         " returning outbox.id, outbox.claim_token"
     )
 
 
 def why_stopped(connection: Connection, number: int, token: str) -> str | None:
-    """For an email that got no intent: `suppressed`, `opted_out`, or `paused` where it may go later.
+    """For an email that got no intent: `suppressed`, `opted_out`, `enrollment_ended`, or `paused` where it
+    may go later.
 
     None: it is not this dispatcher's any more.
     """
     found = connection.execute(
         text(
             "select case when c.status is null or c.status <> 'active' then 'opted_out'"
-            f" when {_SUPPRESSED} then 'suppressed' else 'paused' end"
+            f" when {applies('c', 'outbox')} then 'suppressed'"
+            f" when {_ENDED} then '{ENDED}' else 'paused' end"
             " from outbox left join contacts c on c.id = outbox.contact_id"
             " where outbox.id = :id and outbox.claim_token = :token"
             f" and outbox.status = '{Status.PROCESSING}'"
@@ -121,28 +127,27 @@ def record(connection: Connection, outcomes: Sequence[Outcome], now: datetime) -
     """Store outcomes. A late answer of a slow dispatcher settles the doubt its reaper left behind."""
     if not outcomes:
         return
-    values = [
-        {
-            "id": one.id,
-            "token": one.token,
-            "status": one.status.value,
-            "send_at": one.send_at,
-            "reason": one.skip_reason,
-            "error": one.error,
-            "message_id": one.message_id,
-            "provider_id": one.provider_id,
-            "hash": one.render_hash,
-            "sent_at": one.sent_at,
-            "refund": one.refund,
-            "now": stamp(now),
-        }
+    moment = stamp(now)
+    rows = [
+        (
+            one.id,
+            one.token,
+            one.status.value,
+            one.refund,
+            one.send_at,
+            one.skip_reason,
+            one.error and one.error.replace("\0", ""),  # PostgreSQL has no such character
+            one.message_id,
+            one.provider_id,
+            one.render_hash,
+            one.sent_at,
+            moment,
+        )
         for one in outcomes
     ]
-    connection.execute(_RECORD, values)
-    listed = ", ".join(str(one.id) for one in outcomes)
-    connection.exec_driver_sql(
-        f"insert into changes (contact_id) select distinct contact_id from outbox where id in ({listed})"
-    )
+    contacts = with_rows(connection, _OUTCOME, rows, _RECORD)
+    noted = "insert into changes (contact_id) select id from v"
+    with_rows(connection, (("id", "bigint"),), sorted(set(contacts)), noted)
     for back in outcomes:
         if back.back is not None:
             back_to_plan(connection, back.id, back.token, back.back)

@@ -11,12 +11,17 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection
 
 from carillon.store.bulk import is_sqlite
+from carillon.store.engine import dbapi
 
 
 def stamp(moment: datetime) -> str:
     """An aware moment as stored."""
-    utc = moment.astimezone(UTC)
-    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def as_moment(connection: Connection, moment: datetime) -> str:
+    """The same as an expression."""
+    return f"'{stamp(moment)}'" if is_sqlite(connection) else f"'{stamp(moment)}'::timestamptz"
 
 
 def moment(now: datetime) -> str:
@@ -37,14 +42,23 @@ def moment_of(value: str | datetime | None) -> datetime | None:
 
 def database_now(connection: Connection, seconds: int = 0) -> str:
     """An expression for the database's clock, so many seconds from now."""
-    if is_sqlite(connection):
+    return now_of(is_sqlite(connection), seconds)
+
+
+def now_of(sqlite: bool, seconds: int = 0) -> str:
+    """The same, for SQLite or PostgreSQL."""
+    if sqlite:
         return f"strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '{seconds:+d} seconds')"
     return f"(clock_timestamp() + interval '{seconds} seconds')"
 
 
+def micros_of(sqlite: bool) -> str:
+    """An expression for microseconds since 1970 by the database's clock."""
+    if sqlite:
+        return "cast((julianday('now') - 2440587.5) * 86400000000 as integer)"
+    return "cast(extract(epoch from clock_timestamp()) * 1000000 as bigint)"
+
+
 def database_micros(connection: Connection) -> int:
     """Microseconds since 1970 by the database's clock."""
-    now = "(julianday('now') - 2440587.5) * 86400000000"
-    if not is_sqlite(connection):
-        now = "extract(epoch from clock_timestamp()) * 1000000"
-    return int(connection.exec_driver_sql(f"select {now}").scalar_one())
+    return int(dbapi(connection).execute(f"select {micros_of(is_sqlite(connection))}").fetchone()[0])

@@ -107,18 +107,6 @@ def has_contacts(connection: Connection) -> bool:
     return connection.execute(text("select 1 from contacts limit 1")).scalar() is not None
 
 
-def suppression(connection: Connection, contact_id: int) -> str | None:
-    """Why the contact's address is never to be written to ("" if nobody said why); None if it may."""
-    row = connection.execute(
-        text(
-            "select s.reason from contacts c join suppressions s on s.address = lower(c.email)"
-            " where c.id = :id limit 1"
-        ),
-        {"id": contact_id},
-    ).one_or_none()
-    return None if row is None else row[0] or ""
-
-
 def has_changed(connection: Connection, contact_id: int) -> bool:
     """Whether the contact, or everybody, has changed since the last run."""
     rows = connection.execute(

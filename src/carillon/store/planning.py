@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
@@ -71,6 +71,28 @@ class PlannerState:
     schedules_checksum: int
 
 
+@dataclass(frozen=True)
+class Suppressed:
+    """Who is not to be written to, by scope (`words.Scope`, or a campaign type's name)."""
+
+    contacts: Mapping[str, Ints] = field(default_factory=dict)
+    """Ids, ascending."""
+    domains: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Everyone at these, written like `@example.com`."""
+
+    def of(self, ids: Ints, emails: pl.Series) -> dict[str, npt.NDArray[np.bool_]]:
+        """By scope, which of these contacts it holds for; scopes that hold for none are left out."""
+        found = {scope: np.isin(ids, some) for scope, some in self.contacts.items()}
+        if self.domains:
+            place = pl.col("email").str.find("@", literal=True)
+            frame = emails.cast(pl.String).alias("email").to_frame()
+            domain = frame.select(pl.col("email").str.slice(place).str.to_lowercase()).to_series()
+            for scope, names in self.domains.items():
+                there = domain.is_in(names).fill_null(False).to_numpy()
+                found[scope] = found[scope] | there if scope in found else there
+        return {scope: which for scope, which in found.items() if which.any()}
+
+
 class PlanReader:
     """Reads for one run of the planner, all from one snapshot."""
 
@@ -129,18 +151,28 @@ class PlanReader:
         frame = read_strings(self.connection, named, "from temp_wanted w join contacts c on c.id = w.id")
         return frame.rename(dict(zip(named, columns, strict=True)))
 
-    def suppressed(self) -> Ints:
-        """Ids of contacts whose address is suppressed, ascending."""
-        parts = [
-            read_integers(
-                self.connection,
-                ("c.id",),
-                "from suppressions s join contacts c on lower(c.email) = lower(s.address)"
-                f" and c.external_id {given} null",
-            )[0]
-            for given in ("is", "is not")
-        ]
-        return np.unique(np.concatenate(parts))
+    def suppressed(self) -> Suppressed:
+        """Who is not to be written to."""
+        frame = pl.concat(
+            [
+                read_strings(
+                    self.connection,
+                    ("c.id", "s.scope"),
+                    "from suppressions s join contacts c on lower(c.email) = lower(s.address)"
+                    f" and c.external_id {given} null",
+                )
+                for given in ("is", "is not")
+            ]
+        )
+        contacts = {
+            str(scope): np.unique(rows["c.id"].cast(pl.Int64).to_numpy())
+            for (scope,), rows in frame.group_by("s.scope")
+        }
+        domains: dict[str, list[str]] = {}
+        whole = text("select scope, address from suppressions where address like '@%'")
+        for scope, address in self.connection.execute(whole):
+            domains.setdefault(scope, []).append(address.lower())
+        return Suppressed(contacts, domains)
 
     def stored(self, low: int, high: int) -> list[Ints]:
         """Plan rows of the contact range [low, high): one array for each of `PLAN_COLUMNS`."""

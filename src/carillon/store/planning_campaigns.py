@@ -14,7 +14,7 @@ from sqlalchemy import Connection, text
 
 from carillon.store.bulk import insert_rows, read_integers, read_strings, stage_arrays
 from carillon.store.planning import Ints
-from carillon.words import ELIGIBILITY_ANSWERED, FIRST_CAMPAIGN
+from carillon.words import FIRST_CAMPAIGN, EventKind
 
 TARGET_COLUMNS = ("contact_id", "campaign_instance_id", "trigger_date", "created_at", "status")
 ANSWER_COLUMNS = ("contact_id", "created_at", "event_data")
@@ -36,7 +36,7 @@ def clicks(connection: Connection, span: Span, since: int) -> Ints:
 
 def answers(connection: Connection, span: Span) -> pl.DataFrame:
     """Answers to the health questions: `ANSWER_COLUMNS` as text."""
-    where = f"t.event_type = '{ELIGIBILITY_ANSWERED}'"
+    where = f"t.event_type = '{EventKind.ELIGIBILITY_ANSWERED}'"
     return _read(connection, ANSWER_COLUMNS, "contact_events", span, where)
 
 

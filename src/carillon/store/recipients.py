@@ -10,12 +10,15 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from carillon.store.bulk import is_sqlite
+from carillon.store.engine import dbapi
 
 FIELDS = (
     "email", "first_name", "last_name", "phone_number", "zip_code", "state", "birth_date", "effective_date",
     "company", "industry", "title", "timezone", "external_id",
 )  # fmt: skip
 """Columns of `contacts` that templates may name."""
+LONGEST_THREAD = 20
+"""Emails before the last one that a message names."""
 SAMPLE = 5_000
 """Contacts looked at for the names of attributes."""
 
@@ -44,14 +47,14 @@ def recipients(connection: Connection, ids: Iterable[int]) -> dict[int, Recipien
     """Contacts by id; who has no address or is not there is left out."""
     found: dict[int, Recipient] = {}
     for listed in _lists(ids):
-        rows = connection.exec_driver_sql(
+        rows = dbapi(connection).execute(
             f"select id, attributes, {', '.join(FIELDS)} from contacts where id in ({listed})"
         )
-        for row in rows:
-            fields = {name: str(value or "") for name, value in zip(FIELDS, row[2:], strict=True)}
+        for number, given, *values in rows.fetchall():
+            fields = dict(zip(FIELDS, [str(value or "") for value in values], strict=True))
             if fields["email"]:
-                attributes = {name: "" if it is None else it for name, it in _object(row[1]).items()}
-                found[int(row[0])] = Recipient(int(row[0]), fields["email"], fields, attributes)
+                attributes = {name: "" if it is None else it for name, it in _object(given).items()}
+                found[number] = Recipient(number, fields["email"], fields, attributes)
     return found
 
 
@@ -73,15 +76,23 @@ def campaigns(connection: Connection, ids: Iterable[int]) -> dict[int, About]:
     return found
 
 
-def threads(connection: Connection, ids: Iterable[int]) -> dict[int, str]:
-    """The Message-IDs of emails that were sent, by schedule id: what a follow-up answers."""
-    found: dict[int, str] = {}
+def threads(connection: Connection, ids: Iterable[int]) -> dict[int, tuple[str, ...]]:
+    """By schedule id, the Message-IDs of the thread that ends with it, oldest first.
+
+    A follow-up answers the last. Emails that were not sent are left out.
+    """
+    found: dict[int, list[str]] = {}
     for listed in _lists(ids):
         rows = connection.exec_driver_sql(
-            f"select id, message_id from outbox where id in ({listed}) and message_id is not null"
+            "with recursive thread (last, parent, message, back) as ("
+            f" select id, parent_id, message_id, 0 from outbox where id in ({listed}) union all"
+            " select t.last, o.parent_id, o.message_id, t.back + 1 from thread t"
+            f" join outbox o on o.id = t.parent where t.back < {LONGEST_THREAD})"
+            " select last, message from thread where message is not null order by last, back desc"
         )
-        found |= {int(row[0]): str(row[1]) for row in rows}
-    return found
+        for last, message in rows:
+            found.setdefault(int(last), []).append(str(message))
+    return {last: tuple(messages) for last, messages in found.items()}
 
 
 def attribute_names(connection: Connection, wanted: Iterable[str] = ()) -> set[str]:

@@ -15,26 +15,31 @@ from carillon.store.dispatch import WAITING
 from carillon.store.intents import return_to_plan
 from carillon.store.moments import stamp
 from carillon.store.planning import Ints
+from carillon.store.suppressions import applies
 from carillon.words import SkipReason, Status
 
-DUE_COLUMNS = ("id", "state", "ideal", "domain", "campaign_instance_id")
+DUE_COLUMNS = ("id", "state", "ideal", "domain", "campaign_instance_id", "template", "seed")
 
 
 def due(connection: Connection, day: int) -> pl.DataFrame:
-    """Emails planned for a day: id, state, ideal day, domain of the recipient, campaign; in no order."""
+    """Emails planned for a day, without those whose contact is suppressed; in no order.
+
+    Id, state, ideal day, domain of the recipient, campaign and template of the kind ("" for none), seed.
+    """
     domain = "lower(substr(c.email, instr(c.email, '@') + 1))"
     if not is_sqlite(connection):
         domain = "lower(split_part(c.email, '@', 2))"
-    columns = ["p.id", "p.state", "p.ideal", domain, "k.campaign_instance_id"]
+    columns = ["p.id", "p.state", "p.ideal", domain, "k.campaign_instance_id", "k.email_template",
+               "coalesce(c.seed, 0)"]  # fmt: skip
     frame = read_strings(
         connection,
         columns,
         "from plan p join contacts c on c.id = p.id >> 31"
-        " left join plan_kinds k on k.kind = ((p.id >> 16) & 16383)"
-        f" where p.send = {day} and p.state & {REASON_MASK} = 0",
+        f" left join plan_kinds k on k.kind = {shown_kind('p.id', 'p.state')}"
+        f" where p.send = {day} and p.state & {REASON_MASK} = 0 and not {applies('c', 'k')}",
     )
     frame.columns = list(DUE_COLUMNS)
-    return frame.with_columns(pl.col("id", "state", "ideal").cast(pl.Int64))
+    return frame.with_columns(pl.col("id", "state", "ideal", "seed").cast(pl.Int64))
 
 
 def last_accounts(connection: Connection, contacts: Ints) -> tuple[Ints, Ints]:
@@ -79,12 +84,12 @@ def release(
     accounts: Ints,
     send_at: Sequence[str],
     domains: Sequence[str],
-    templates: Sequence[str | None],
+    templates: Sequence[str],
     now: datetime,
 ) -> int:
     """Give emails of the plan an account and a minute. What has left the plan meanwhile is passed over.
 
-    `templates`: where it is not the one of the email's kind. Returns how many were released.
+    Returns how many were released.
     """
     run = connection.exec_driver_sql
     run("drop table if exists temp_release")
@@ -103,20 +108,26 @@ def release(
         " select p.id, p.id >> 31, (p.id >> 16) & 16383, (p.id >> 30) & 1, k.email_type, p.id & 65535,"
         f" p.send, p.ideal, k.send_time, '{Status.SCHEDULED}', (p.state >> 8) & 255, p.run,"
         " case when (p.id >> 16) & 16383 >= 16 then ((p.id >> 16) & 16383) - 16 end,"
-        f" coalesce(r.template, k.email_template), k.sms_template, f.metadata, {moment}, r.account_id, 0,"
+        f" r.template, k.sms_template, f.metadata, {moment}, r.account_id, 0,"
         " 'email', case when (p.id >> 30) & 1 = 1 then p.id - 1073741824 end,"
         f" {made}, {made}, r.domain"
         " from temp_release r join plan p on p.id = r.id"
         " left join plan_followups f on f.id = p.id"
-        " left join plan_kinds k on k.kind = case"
-        "  when (p.id >> 30) & 1 = 0 then (p.id >> 16) & 16383"
-        "  when (p.id >> 16) & 16383 < 16 then -1 - ((p.state >> 5) & 3)"
-        "  else -1 - ((p.state >> 5) & 3) - 4 * ((p.id >> 16) & 16383) end"
+        f" left join plan_kinds k on k.kind = {shown_kind('p.id', 'p.state')}"
         f" where p.state & {REASON_MASK} = 0"
     ).rowcount
     run("insert into changes (contact_id) select distinct id >> 31 from temp_release")
     run("delete from plan where id in (select id from temp_release)")
     return int(done)
+
+
+def shown_kind(key: str, state: str) -> str:
+    """The row of `plan_kinds` that tells what an email of this id and plan state is, in SQL."""
+    return (
+        f"case when ({key} >> 30) & 1 = 0 then ({key} >> 16) & 16383"
+        f" when ({key} >> 16) & 16383 < 16 then -1 - (({state} >> 5) & 3)"
+        f" else -1 - (({state} >> 5) & 3) - 4 * (({key} >> 16) & 16383) end"
+    )
 
 
 def receivers(ids: Ints) -> Ints:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, Table, Text, func
 
-from carillon.store import tables_jobs, tables_listening, tables_sequences
+from carillon.store import tables_jobs, tables_listening, tables_sequences, tables_web
 from carillon.store.tables_base import NOW, Id, Json, Moment, metadata
 
-__all__ = ["metadata", "tables_jobs", "tables_listening", "tables_sequences"]
+__all__ = ["metadata", "tables_jobs", "tables_listening", "tables_sequences", "tables_web"]
 
 contacts = Table(
     "contacts",
@@ -156,7 +156,7 @@ Index("outbox_by_day", outbox.c.send)
 _UNNOTICED = (
     outbox.c.enrollment_id.is_not(None)
     & outbox.c.noticed_at.is_(None)
-    & outbox.c.status.in_(("sent", "delivered", "bounced", "failed", "cancelled", "in_doubt"))
+    & outbox.c.status.in_(("sent", "delivered", "bounced", "failed", "cancelled", "in_doubt", "skipped"))
 )
 Index("outbox_unnoticed", outbox.c.enrollment_id, sqlite_where=_UNNOTICED, postgresql_where=_UNNOTICED)
 _OF_SEQUENCES = outbox.c.enrollment_id.is_not(None)
@@ -360,6 +360,8 @@ accounts = Table(
     Column("transport", Text, nullable=False),
     Column("settings", Json, nullable=False, doc="of the transport; never a secret"),
     Column("secret", Text, doc="encrypted, see carillon/vault.py"),
+    Column("inbox", Json, doc="where its mail arrives; none: it is not read"),
+    Column("inbox_secret", Text, doc="encrypted; none: the same"),
     Column("kind", Text, nullable=False, doc="words.AccountKind"),
     Column("group_name", Text, nullable=False, server_default="default"),
     Column("timezone", Text, doc="IANA name; none: the workspace's"),

@@ -63,5 +63,6 @@ inbox_folders = Table(
     Column("last_uid", BigInteger, nullable=False),
     Column("read_at", Moment, doc="up to when everything that had arrived was read"),
     Column("last_error", Text),
+    Column("retry_at", Moment, doc="the login was refused: not tried again before"),
     info={"holds": "how far each account's folders were read"},
 )

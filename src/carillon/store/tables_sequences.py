@@ -60,6 +60,7 @@ sequence_enrollments = Table(
     Column("current_step", Text),
     Column("scheduled_start_at", Moment),
     Column("next_action_at", Moment, doc="UTC; none: it waits for an email"),
+    Column("away_until", Moment, doc="an out-of-office reply says so: no step before"),
     Column("stepped_at", Moment, doc="when the step before the current one happened"),
     Column("visits", Integer, nullable=False, server_default="0", doc="steps begun so far"),
     Column("account_id", BigInteger, doc="it stays with the account that wrote first"),
@@ -80,7 +81,9 @@ Index(
 _DUE = sequence_enrollments.c.status.in_(("scheduled", "active"))
 Index(
     "sequence_enrollments_due",
+    sequence_enrollments.c.sequence_id,
     sequence_enrollments.c.next_action_at,
+    sequence_enrollments.c.id,
     sqlite_where=_DUE,
     postgresql_where=_DUE,
 )
@@ -103,3 +106,23 @@ Index(
     sequence_step_executions.c.visit,
     unique=True,
 )
+
+sequence_calls = Table(
+    "sequence_calls",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("enrollment_id", BigInteger, nullable=False),
+    Column("visit", Integer, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("body", Json, nullable=False),
+    Column("status", Text, nullable=False, server_default="waiting", doc="waiting, done or failed"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("due_at", Moment, nullable=False, doc="when it is tried, or tried again"),
+    Column("last_error", Text),
+    Column("created_at", Moment, nullable=False),
+    Column("ended_at", Moment),
+    info={"holds": "what webhook steps post, until somebody took it"},
+)
+Index("sequence_calls_once", sequence_calls.c.enrollment_id, sequence_calls.c.visit, unique=True)
+_WAITING = sequence_calls.c.status == "waiting"
+Index("sequence_calls_due", sequence_calls.c.due_at, sqlite_where=_WAITING, postgresql_where=_WAITING)

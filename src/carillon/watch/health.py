@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -13,7 +14,12 @@ from carillon.clock import Clock, today
 from carillon.days import day_number
 from carillon.errors import CarillonError
 from carillon.settings import Settings
+from carillon.store import due_templates, inboxes
+from carillon.store import jobs as store_jobs
 from carillon.store import status as store
+from carillon.store.accounts import accounts
+from carillon.store.campaigns import campaigns
+from carillon.watch.mailboxes import about_mailboxes
 from carillon.workspace import open_workspace
 
 RUN_AGE = timedelta(days=2)
@@ -22,6 +28,8 @@ BACKLOG = 10_000
 """More overdue emails than this are a backlog."""
 ERROR_RATE = 0.05
 DAY = timedelta(hours=24)
+LATE = timedelta(minutes=15)
+"""A job may be so late at least, and in any case by twice its period."""
 FREE_BYTES = 1_000_000_000
 """With less disk space than this (or than the database needs once more) trouble is near."""
 
@@ -49,6 +57,8 @@ class HealthReport:
     error_rate_24h: float | None = None
     """Share of failures among the emails whose sending ended in the last 24 hours."""
     disk_free_bytes: int | None = None
+    jobs: Mapping[str, float | None] = field(default_factory=dict)
+    """Of what `carillon run` does: hours since it last ended well; None: it never did."""
     issues: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, object]:
@@ -69,6 +79,11 @@ def check(folder: Path, clock: Clock) -> HealthReport:
             day = day_number(workspace.today())
             with workspace.database.snapshot() as connection:
                 state = store.read(connection, day, now - DAY)
+                jobs = store_jobs.states(connection)
+                known = campaigns(connection, workspace.settings.campaign_types)
+                testing = workspace.settings.features.ab_testing
+                lacking = due_templates.ahead(connection, day, known, testing)
+                mailboxes = about_mailboxes(accounts(connection), inboxes.folders(connection), now)
             settings, file = workspace.settings, workspace.database.file
         finally:
             workspace.close()
@@ -87,19 +102,23 @@ def check(folder: Path, clock: Clock) -> HealthReport:
             else []
         ),
         *([f"only {free / 1e9:.1f} GB of disk space are left"] if free < needed else []),
+        *(f"{one.emails:,} planned emails cannot be released: {one.words}" for one in lacking),
         *_about_years(settings, clock),
+        *_about_jobs(jobs, now),
+        *mailboxes,
     ]
     return HealthReport(
         Health.DEGRADED if issues else Health.HEALTHY,
         now,
         True,
         state.last_run,
-        None if age is None else round(age.total_seconds() / 3600, 1),
+        _hours(now, state.last_run),
         state.contacts,
         state.pending,
         state.overdue,
         error_rate,
         free,
+        {name: _hours(now, job.completed) for name, job in jobs.items()},
         tuple(issues),
     )
 
@@ -119,6 +138,32 @@ def _about_sending(error_rate: float | None) -> list[str]:
     if error_rate is not None and error_rate > ERROR_RATE:
         return [f"{error_rate:.1%} of the emails of the last 24 hours failed"]
     return []
+
+
+def _about_jobs(jobs: Mapping[str, store_jobs.JobState], now: datetime) -> list[str]:
+    """What has failed; what `carillon run` did once and does not any more."""
+    issues, late = [], []
+    for name, job in jobs.items():
+        if job.last_error is not None:
+            times = "" if job.failures == 1 else f" {job.failures} times in a row"
+            issues.append(f"{name} failed{times}: {job.last_error}")
+        elif not job.is_held and job.completed is not None and job.period is not None:
+            late += [(age, name) for age in [now - job.completed] if age > max(LATE, 2 * job.period)]
+    if late:
+        names = ", ".join(name for _, name in sorted(late))
+        issues.append(f"{names}: not done for up to {_in_words(max(late)[0])}; start `carillon run`")
+    return issues
+
+
+def _in_words(age: timedelta) -> str:
+    minutes = int(age.total_seconds()) // 60
+    if minutes < 2 * 60:
+        return f"{minutes} minutes"
+    return f"{age.days} days" if age.days > 1 else f"{minutes // 60} hours"
+
+
+def _hours(now: datetime, moment: datetime | None) -> float | None:
+    return None if moment is None else round((now - moment).total_seconds() / 3600, 1)
 
 
 def _about_years(settings: Settings, clock: Clock) -> list[str]:

@@ -1,15 +1,17 @@
-"""The public endpoints: unsubscribe, read in a browser, open and click.
+"""The public endpoints: unsubscribe, read in a browser, open and click; webhooks and events of programs.
 
 What anybody on the internet may reach, and nothing else. A link is a signed token; without a right one there
 is a 404, and nothing is read, written or logged. Looking changes nothing: link scanners look at everything.
-No cookies, no scripts, no login; request bodies are never read.
+No cookies, no scripts, no login. Bodies are read by `hooks` and `events` alone, which ask for a signature or
+a key.
 """
 
 from __future__ import annotations
 
 import re
 from base64 import b64decode
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -19,6 +21,8 @@ from carillon.send.preview import Viewer
 from carillon.store import responses as store
 from carillon.tokens import LinkKeys, Purpose, Ticket
 from carillon.web import words
+from carillon.web.events import events_router
+from carillon.web.hooks import hooks_router
 from carillon.workspace import Workspace
 
 PIXEL = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
@@ -50,8 +54,8 @@ EMAIL_POLICY = (
 """For an email shown as a page: nothing in it runs."""
 
 
-def public_app(workspace: Workspace, keys: LinkKeys) -> FastAPI:
-    """The application."""
+def public_app(workspace: Workspace, keys: LinkKeys, environ: Mapping[str, str]) -> FastAPI:
+    """The application. `environ`: where the secrets of webhooks are."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, title="Carillon")
     sender, viewer = workspace.settings.sending.sender_name or "us", Viewer(workspace, keys)
 
@@ -88,7 +92,7 @@ def public_app(workspace: Workspace, keys: LinkKeys) -> FastAPI:
         if not ticket.contact:
             return HTMLResponse(words.trial())
         now = workspace.clock.now()
-        workspace.database.write(lambda c: store.unsubscribe(c, ticket.contact, ticket.schedule, now))
+        workspace.database.write(lambda c: store.respond(c, Purpose.UNSUBSCRIBE, ticket, None, now))
         return HTMLResponse(words.done(sender))
 
     @app.get("/v/{token}")
@@ -109,7 +113,7 @@ def public_app(workspace: Workspace, keys: LinkKeys) -> FastAPI:
         ticket = keys.read(Purpose.OPEN, token)
         if ticket is None:
             return _unknown()
-        _note(workspace, ticket, _visitor(request))
+        _note(workspace, Purpose.OPEN, ticket, _visitor(request))
         return Response(PIXEL, media_type="image/gif")
 
     @app.get("/c/{token}")
@@ -117,24 +121,19 @@ def public_app(workspace: Workspace, keys: LinkKeys) -> FastAPI:
         ticket = keys.read(Purpose.CLICK, token)
         if ticket is None or not ticket.url:
             return _unknown()
-        _note(workspace, ticket, _visitor(request))
+        _note(workspace, Purpose.CLICK, ticket, _visitor(request))
         return RedirectResponse(ticket.url, 302)
 
+    app.include_router(hooks_router(workspace, keys, environ))
+    app.include_router(events_router(workspace))
     return app
 
 
-def _note(workspace: Workspace, ticket: Ticket, visitor: store.Visitor) -> None:
+def _note(workspace: Workspace, purpose: Purpose, ticket: Ticket, visitor: store.Visitor) -> None:
     """Note an open or a click. Who reads gets the picture or the page even where it cannot be noted."""
     now = workspace.clock.now()
-    try:
-        if ticket.url:
-            workspace.database.write(
-                lambda c: store.clicked(c, ticket.contact, ticket.schedule, ticket.url, visitor, now)
-            )
-        else:
-            workspace.database.write(lambda c: store.opened(c, ticket.contact, ticket.schedule, visitor, now))
-    except CarillonError:
-        return
+    with suppress(CarillonError):
+        workspace.database.write(lambda c: store.respond(c, purpose, ticket, visitor, now))
 
 
 def _visitor(request: Request) -> store.Visitor:

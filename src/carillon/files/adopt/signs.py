@@ -18,7 +18,7 @@ from carillon.files.adopt import words
 from carillon.files.adopt.emails import Ints, Names, names
 from carillon.files.adopt.history import Outgone
 from carillon.files.consents import in_utc
-from carillon.words import ELIGIBILITY_ANSWERED
+from carillon.words import EventKind
 
 COLUMNS = ("email", "contact", "type", "moment", "data", "url", "ip", "agent")
 """What is read of an event, as text."""
@@ -79,7 +79,7 @@ class Reading:
         answers = (meant == "answer") & there
         signs.answered += int(answers.sum())
         kept = answers | ((meant == "other") & there & keep_others)
-        kind = pl.Series(np.where(answers, ELIGIBILITY_ANSWERED, "")).zip_with(
+        kind = pl.Series(np.where(answers, EventKind.ELIGIBILITY_ANSWERED.value, "")).zip_with(
             pl.Series(answers), frame["type"].fill_null("unknown")
         )
         events = {"contact_id": pl.Series(contact), "event_type": kind, "event_data": frame["data"],

@@ -58,7 +58,7 @@ def campaigns(case: Case) -> list[Email]:
             emails.append(_no_email(case, aim, key, trigger))
     for instance in np.flatnonzero(case.task.campaigns.targets_all).tolist():
         kind = FIRST_CAMPAIGN + instance
-        if case.eligible and len(case.sent_of(kind, followups=True)):
+        if causes.barred(case, kind) is None and len(case.sent_of(kind, followups=True)):
             words = f"not considered: {causes.no_campaign_email(case, kind, None)}"
             emails.append(_of_campaign(case, kind, words))
     return emails
@@ -74,7 +74,7 @@ def followups(case: Case) -> list[Email]:
         answer = key | FOLLOWUP_BIT
         if answer in case.stored or answer in case.next or case.sent_on(answer) is not None:
             continue
-        why = causes.no_followup(case, key) if case.eligible else causes.INELIGIBLE
+        why = causes.barred(case, kind_in(key), followup=True) or causes.no_followup(case, key)
         emails.append(
             Email(
                 FOLLOWUP,
@@ -90,8 +90,8 @@ def followups(case: Case) -> list[Email]:
 def _no_email(case: Case, aim: Aim, key: int | None, trigger: int | None) -> Email:
     kind = FIRST_CAMPAIGN + aim.instance
     usable = trigger is not None and (key is not None or kind not in case.campaigns)
-    if not case.eligible:
-        words = causes.INELIGIBLE
+    if barred := causes.barred(case, kind):
+        words = barred
     elif usable or not case.task.campaigns.planned or not _is_running(case, aim):
         words = causes.no_campaign_email(case, kind, key)
     else:

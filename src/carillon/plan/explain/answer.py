@@ -7,6 +7,7 @@ from datetime import date
 
 from carillon.plan.calendar import Span
 from carillon.store.people import Aim, Left, Profile
+from carillon.store.suppressions import Suppression
 from carillon.words import Status
 
 YEAR = 365
@@ -37,6 +38,8 @@ class Email:
     campaign: str | None = None
     """The name of the instance it belongs to, also that of a follow-up."""
     template: str | None = None
+    variant: str | None = None
+    """Which of the templates of an A/B test that is, in words."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class Facts:
     """What is known of the contact beside its working set."""
 
     profile: Profile
-    suppression: str | None
+    suppressions: list[Suppression]
     left: list[Left]
     planned_on: dict[int, date]
     """By key, the day of the run that wrote the row."""

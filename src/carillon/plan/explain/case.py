@@ -22,9 +22,9 @@ from carillon.plan.followups import Followed
 from carillon.plan.ledger import Ledger
 from carillon.plan.place import LAST_EXCLUSION
 from carillon.plan.rows import Rows, Sent, Stored, find
-from carillon.plan.variants import template_for
 from carillon.plan.working import Task, Working
 from carillon.settings import Settings
+from carillon.variants import templates_for, variant_words
 from carillon.words import FIRST_CAMPAIGN, UNKNOWN_KIND, Kind, SkipReason, Tier, email_type
 
 _NAMES = {
@@ -99,12 +99,18 @@ class Case:
         if row.followup:
             return campaign_books.followup_template(settings, campaign, Tier(row.tier))
         if campaign is not None:
-            seed = int(self.working.people.seed[0])
-            return template_for(campaign, seed, settings.features.ab_testing)
+            return templates_for(campaign, self.working.people.seed[:1], settings.features.ab_testing)[0]
         if row.kind >= FIRST_CAMPAIGN:
             return None
         template: str = getattr(settings.email_templates, Kind(row.kind).email_type).email
         return template
+
+    def variant(self, kind: int, followup: bool, template: str | None) -> str | None:
+        """Which template of its campaign's A/B test an email takes, in words."""
+        campaign = None if followup else self.campaigns.get(kind)
+        if campaign is None:
+            return None
+        return variant_words(campaign, template, self.settings.features.ab_testing) or None
 
     def name(self, kind: int) -> str:
         """An email as people call it: `birthday email`, `email of the campaign "Spring"`."""

@@ -9,7 +9,7 @@ from carillon.keys import is_followup
 from carillon.plan import candidates, followups
 from carillon.plan.explain.case import Case, Row, kind_in
 from carillon.plan.followups import Hindrance
-from carillon.words import FIRST_CAMPAIGN, InstanceStatus, Kind, Standing, Status
+from carillon.words import FIRST_CAMPAIGN, InstanceStatus, Kind, Scope, Standing, Status, stops
 
 INELIGIBLE = "this contact cannot be written to"
 _STATUS = {
@@ -20,10 +20,23 @@ _STATUS = {
 }
 
 
+def barred(case: Case, kind: int, followup: bool = False) -> str | None:
+    """Why the contact may not get emails (or follow-ups) of this kind whatever its dates; None if it may."""
+    campaign = case.campaigns.get(kind)
+    topic = None if campaign is None else campaign.type.name
+    scopes = [one.scope for one in case.facts.suppressions if stops(one.scope, topic, followup)]
+    if scopes and scopes == [topic] * len(scopes):
+        return f"this contact gets no emails of the type {topic}"
+    if scopes:
+        return INELIGIBLE
+    unsubscribed = any(one.scope == Scope.MARKETING for one in case.facts.suppressions)
+    return None if case.eligible or unsubscribed else INELIGIBLE
+
+
 def why_gone(case: Case, row: Row) -> str | None:
     """Why a stored row has no place in the next plan; None where there is nothing more to say."""
-    if not case.eligible:
-        return INELIGIBLE
+    if why := barred(case, row.kind, row.followup):
+        return why
     if row.followup:
         return no_followup(case, row.parent)
     if row.is_campaign:

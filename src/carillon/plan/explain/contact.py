@@ -24,8 +24,7 @@ def why_not(case: Case) -> list[str]:
     words = []
     if facts.profile.status != ContactStatus.ACTIVE:
         words.append(f"the contact is {facts.profile.status.replace('_', ' ')}")
-    if facts.suppression is not None:
-        words.append(f"its address is suppressed{facts.suppression and f': {facts.suppression}'}")
+    words += [one.words for one in facts.suppressions]
     return words + [_ISSUES[IssueCode(code)].format(detail) for code, detail in issues.items()]
 
 

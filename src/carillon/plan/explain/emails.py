@@ -82,10 +82,12 @@ def _gone(case: Case, one: Left) -> Email:
         ideal,
         campaign=one.campaign,
         template=one.template,
+        variant=case.variant(kind_in(one.key), one.followup, one.template) if one.key > 0 else None,
     )
 
 
 def _email(case: Case, row: Row, status: str, words: str, **more: object) -> Email:
+    template = case.template_of(row) if status == PLANNED else None
     return Email(
         case.type_of(row),
         status,
@@ -95,6 +97,7 @@ def _email(case: Case, row: Row, status: str, words: str, **more: object) -> Ema
         date_of(row.ideal),
         next_run=change(case, row),
         campaign=case.campaign_name(row.kind),
-        template=case.template_of(row) if status == PLANNED else None,
+        template=template,
+        variant=case.variant(row.kind, row.followup, template),
         **more,  # type: ignore[arg-type]
     )

@@ -1,7 +1,8 @@
 """`maildir`: every email is a file in a Maildir: for demos, dry runs and tests, and to look at.
 
 A file is written in `tmp`, made durable and moved to `new` as a whole; its name comes from the Message-ID,
-so that the same message delivered again is still one file. Moving it is this transport's final dot.
+so that the same message delivered again is still one file. Moving it is this transport's final dot. A dry
+run's copy has a name of its own, and makes way for the email when that is delivered.
 """
 
 from __future__ import annotations
@@ -16,11 +17,14 @@ from typing import Annotated
 from pydantic import BeforeValidator
 
 from carillon.clock import monotonic
+from carillon.errors import InputError
 from carillon.send.outcomes import Deferred, Delivered, Envelope, Outcome, Unknown
 from carillon.send.transports.settings import TransportSettings
 from carillon.settings_checks import text, whole
 from carillon.vault import SecretText
 
+MAIL, COPY = ".eml", ".dry.eml"
+"""How the names of files end: of emails, and of what a dry run writes."""
 _SEEN = ("", ":2,", ":2,S")
 """What mail programs add to the name of a file they have moved to `cur`."""
 
@@ -65,15 +69,49 @@ class MaildirConnection:
         pass
 
 
+def write_copy(path: Path, envelope: Envelope) -> bool:
+    """Write what would be sent into a Maildir, unless it is there. Returns whether it was written.
+
+    Raises InputError where it cannot be.
+    """
+    target = path / "new" / _name(envelope, COPY)
+    try:
+        for part in ("tmp", "new", "cur"):
+            (path / part).mkdir(parents=True, exist_ok=True)
+        if _found(path, target.name):
+            return False
+        draft = path / "tmp" / f"{target.name}.{secrets.token_hex(4)}"
+        try:
+            draft.write_bytes(envelope.data)
+            draft.rename(target)
+        finally:
+            draft.unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"the Maildir {path} cannot be written to: {error.strerror or error}. Check its place, your "
+            "rights there and the space left."
+        ) from None
+    return True
+
+
+def _name(envelope: Envelope, end: str) -> str:
+    return f"{sha256(envelope.message_id.encode()).hexdigest()[:32]}{end}"
+
+
+def _found(path: Path, name: str) -> Path | None:
+    """The file of this name, also where a mail program has moved it."""
+    seen = (path / "cur" / f"{name}{flags}" for flags in _SEEN)
+    return next((one for one in (path / "new" / name, *seen) if one.exists()), None)
+
+
 def _deliver(path: Path, envelope: Envelope, deadline: float) -> Outcome:
-    name = f"{sha256(envelope.message_id.encode()).hexdigest()[:32]}.eml"
+    name = _name(envelope, MAIL)
     target = path / "new" / name
     draft = path / "tmp" / f"{name}.{secrets.token_hex(4)}"
     try:
         for part in ("tmp", "new", "cur"):
             (path / part).mkdir(parents=True, exist_ok=True)
-        seen = (path / "cur" / f"{name}{flags}" for flags in _SEEN)
-        if found := next((one for one in (target, *seen) if one.exists()), None):
+        if found := _found(path, name):
             return Delivered(str(found))
         try:
             _write(draft, envelope.data)
@@ -82,6 +120,7 @@ def _deliver(path: Path, envelope: Envelope, deadline: float) -> Outcome:
             draft.rename(target)
         finally:
             draft.unlink(missing_ok=True)
+        (path / "new" / _name(envelope, COPY)).unlink(missing_ok=True)
     except OSError as error:
         why = f"the Maildir {path} cannot be written to: {error.strerror or error}."
         return Deferred(f"{why} Check its place, your rights there and the space left.", account=True)

@@ -11,10 +11,8 @@ but to drop the connection: RSET would be a line of the message.
 
 from __future__ import annotations
 
-import re
 import ssl
 from functools import cached_property
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -22,13 +20,20 @@ from email_validator import EmailNotValidError, validate_email
 from pydantic import BeforeValidator, model_validator
 
 from carillon.clock import monotonic
-from carillon.errors import SettingsError
+from carillon.connection_faults import certificates
+from carillon.connection_settings import (
+    Host,
+    Variable,
+    is_this_machine,
+    keep_the_password,
+    with_usual_security,
+)
 from carillon.send.outcomes import Deferred, Envelope, Outcome, Rejected, Unknown
-from carillon.send.transports.settings import TransportSettings, Variable
+from carillon.send.transports.settings import TransportSettings
 from carillon.send.transports.smtp_login import Session, log_in
 from carillon.send.transports.smtp_replies import Stage, accepted, refused
 from carillon.send.transports.smtp_wire import Fault, Reply, Wire
-from carillon.settings_checks import one_of, shown, text, whole
+from carillon.settings_checks import one_of, text, whole
 from carillon.vault import SecretText
 
 ONE_WRITE = 16_384
@@ -43,24 +48,10 @@ BEFORE, AFTER = "before the message was sent", "after the message was sent"
 Seconds = Annotated[int, whole(1, 600, "seconds")]
 
 
-def _is_local(host: str) -> bool:
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
-
-
-def _one_word(value: object) -> str:
-    word = text(value)
-    if not re.fullmatch(r"[A-Za-z0-9._:\[\]-]+", word):
-        raise ValueError(f"{shown(word)} is not a host name; write it like mail.example.com")
-    return word
-
-
 class SmtpSettings(TransportSettings):
     """What an account of this transport says about its server."""
 
-    host: Annotated[str, BeforeValidator(_one_word)]
+    host: Host
     port: Annotated[int, whole(1, 65535)] = 587
     security: Annotated[Literal["none", "starttls", "tls"], one_of("none", "starttls", "tls")] = "starttls"
     """Not given: what is usual for the port; none if the server is this machine."""
@@ -69,7 +60,7 @@ class SmtpSettings(TransportSettings):
     """The variable that holds the password, if it is not stored."""
     ca_file: Annotated[str, BeforeValidator(text)] | None = None
     """Certificates (PEM) to trust besides the system's; a relative path counts from the workspace."""
-    hello: Annotated[str, BeforeValidator(_one_word)] | None = None
+    hello: Host | None = None
     """What to call this machine; None: its full name."""
     connections: Annotated[int, whole(1, 100)] = 4
     """How many at a time."""
@@ -94,25 +85,16 @@ class SmtpSettings(TransportSettings):
     @property
     def is_local(self) -> bool:
         """Whether the server is this machine."""
-        return _is_local(self.host)
+        return is_this_machine(self.host)
 
     @model_validator(mode="before")
     @classmethod
     def _as_usual(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """Port and security, if not given: each as the other suggests."""
-        port, security = values.get("port"), values.get("security")
-        if security is None:
-            local = _is_local(str(values.get("host", "")))
-            security = "tls" if str(port) == str(PORTS["tls"]) else "none" if local else "starttls"
-        return values | {
-            "security": security,
-            "port": PORTS.get(str(security), PORTS["starttls"]) if port is None else port,
-        }
+        return with_usual_security(values, PORTS, "starttls")
 
     @model_validator(mode="after")
     def _keep_the_password(self) -> SmtpSettings:
-        if self.username is not None and self.security == "none" and not self.is_local:
-            raise ValueError("without encryption the password could be read on its way; use starttls or tls")
+        keep_the_password(self.host, self.username, self.security)
         return self
 
 
@@ -129,15 +111,7 @@ class SmtpTransport:
     @cached_property
     def tls(self) -> ssl.SSLContext:
         """Made once: reading the system's certificates takes tens of milliseconds."""
-        context = ssl.create_default_context()
-        try:
-            if self._ca_file is not None:
-                context.load_verify_locations(self._ca_file)
-        except (OSError, ssl.SSLError) as error:
-            raise SettingsError(
-                f"the certificates in {self._ca_file} (ca_file) cannot be used: {error.strerror or error}."
-            ) from None
-        return context
+        return certificates(self._ca_file)
 
     def connection(self) -> SmtpConnection:
         return SmtpConnection(self)

@@ -7,8 +7,6 @@ about the account: whatever fails here would fail for every message.
 from __future__ import annotations
 
 import asyncio
-import os
-import re
 import socket
 import ssl
 from dataclasses import dataclass
@@ -16,6 +14,13 @@ from typing import Protocol, cast
 
 from aiosmtplib import SMTP, SMTPAuthenticationError, SMTPException, SMTPHeloError, SMTPResponseException
 
+from carillon.connection_faults import (
+    Remedies,
+    about_name_or_encryption,
+    chain_of,
+    reason_not_connected,
+    was_closed,
+)
 from carillon.send.outcomes import Deferred
 from carillon.send.transports.smtp_replies import wait_asked
 from carillon.send.transports.smtp_wire import Reply
@@ -25,7 +30,11 @@ _NOT_KNOWN = {500, 501, 502, 503, 504}
 """The server does not have this command."""
 _OTHER_METHOD = _NOT_KNOWN | {534}
 """The server does not do this kind of login after all. 535 is a wrong password: asking again may lock out."""
-_ERRNO = re.compile(r"\[Errno (\d+)\]")
+_REMEDIES = Remedies(
+    encryption="Check --security and --port: starttls is usual on 587, tls on 465.",
+    trust="--set ca_file=FILE",
+    host="--host",
+)
 
 
 class LoginSettings(Protocol):
@@ -153,20 +162,10 @@ class _Words:
     def of(self, error: BaseException) -> str:
         if isinstance(error, SMTPResponseException):
             return self._refusal(error)
-        chain = _chain(error)
-        for one in chain:
-            if isinstance(one, ssl.SSLCertVerificationError):
-                return (
-                    f"the certificate of {self.where} cannot be trusted: {one.verify_message}. Use the host "
-                    "name that stands in it, or name its issuer's certificate with --set ca_file=FILE."
-                )
-            if isinstance(one, ssl.SSLError):
-                return (
-                    f"no encryption could be agreed on with {self.where} ({one.reason or one}). "
-                    "Check --security and --port: starttls is usual on 587, tls on 465."
-                )
-            if isinstance(one, socket.gaierror | UnicodeError):
-                return f"there is no host {self.settings.host} (no address was found). Check --host."
+        chain = chain_of(error)
+        found = about_name_or_encryption(chain, self.where, self.settings.host, _REMEDIES)
+        if found is not None:
+            return found
         if any(isinstance(one, TimeoutError) for one in chain):
             return (
                 f"{self.where} does not answer within {self.seconds:.0f} s ({self._doing()}). "
@@ -176,15 +175,14 @@ class _Words:
 
     def _broken(self, chain: list[BaseException]) -> str:
         if self.step == "connect":
-            number = next((found for one in chain if (found := _errno(one))), None)
-            reason = os.strerror(number) if number else "the connection was closed"
+            reason = reason_not_connected(chain)
             return f"cannot connect to {self.where}: {reason}. Check host and port, and that the server runs."
-        if self.step == "starttls" and not _was_closed(chain):
+        if self.step == "starttls" and not was_closed(chain):
             return (
                 f"{self.where} offers no STARTTLS. If it encrypts from the start, use --security tls "
                 "(port 465 as a rule)."
             )
-        if self.step == "login" and not _was_closed(chain):
+        if self.step == "login" and not was_closed(chain):
             return (
                 f"{self.where} offers no login we know (PLAIN, LOGIN, CRAM-MD5). Check --security and "
                 "--port, or take the user name away if it needs none."
@@ -212,22 +210,3 @@ class _Words:
             "hello": "after our greeting",
             "login": "while logging in",
         }[self.step]
-
-
-def _chain(error: BaseException) -> list[BaseException]:
-    found = [error]
-    while (cause := found[-1].__cause__ or found[-1].__context__) is not None and cause not in found:
-        found.append(cause)
-    return found
-
-
-def _errno(error: BaseException) -> int | None:
-    if isinstance(error, OSError) and error.errno:
-        return error.errno
-    # With several addresses for one host, asyncio tells the reasons in words only.
-    found = _ERRNO.search(str(error))
-    return int(found[1]) if found else None
-
-
-def _was_closed(chain: list[BaseException]) -> bool:
-    return any(isinstance(one, ConnectionError) for one in chain)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from enum import Enum
 
+from carillon.refusals import ENHANCED, NOBODY
 from carillon.send.outcomes import Deferred, Delivered, Rejected
 from carillon.send.transports.smtp_wire import Reply
 
@@ -27,7 +28,6 @@ class Stage(Enum):
     DOT = "the message"
 
 
-_ENHANCED = re.compile(r"\b([245])\.([0-9]{1,3})\.([0-9]{1,3})\b")
 _GREYLIST = re.compile(r"gr[ae]y[- ]?list", re.IGNORECASE)
 _WAIT = re.compile(
     r"(?:in|for|after|retry|wait|delay)\D{0,20}?([0-9]{1,5})\s*(s\b|sec|m\b|min|h\b|hour)", re.IGNORECASE
@@ -36,14 +36,6 @@ _CLOCK = re.compile(
     r"(?:in|for|after|retry|wait|delay)\D{0,20}?([0-9]{2}):([0-9]{2}):([0-9]{2})\b", re.IGNORECASE
 )
 _UNITS = {"s": 1, "m": 60, "h": 3600}
-_NOBODY = re.compile(
-    r"(?:no such|unknown|invalid|non-?existent|not a valid) (?:local )?"
-    r"(?:user|recipient|mailbox|address|account|person)"
-    r"|(?:user|recipient|mailbox|address|account)\b.{0,80}?"
-    r"(?:unknown|not found|not known|(?:does not|doesn't) exist|not exist)"
-    r"|no mailbox (?:here )?by that name",
-    re.IGNORECASE,
-)
 _RELAY = re.compile(
     r"relay(?:ing)? (?:access )?(?:is )?(?:denied|not (?:allowed|permitted))|unable to relay"
     r"|not (?:allowed|permitted) to relay|authentication (?:is )?required",
@@ -58,7 +50,7 @@ _BAD_SENDER = {"5.1.7", "5.1.8"}
 
 def enhanced(reply: Reply) -> str | None:
     """The enhanced status code (RFC 3463) of a refusal, if it gives one of its own class."""
-    found = _ENHANCED.search(reply.text)
+    found = ENHANCED.search(reply.text)
     return found[0] if found and found[1] == str(reply.code)[0] else None
 
 
@@ -107,7 +99,7 @@ def _is_about_us(reply: Reply, code: str | None) -> bool:
 
 def _no_such_address(reply: Reply, code: str | None) -> bool:
     if code is None or code.startswith(("5.0.", "5.4.", "5.5.")):
-        return bool(_NOBODY.search(reply.text)) and not _names_only_the_sender(reply)
+        return bool(NOBODY.search(reply.text)) and not _names_only_the_sender(reply)
     return code.startswith("5.1.") or code == "5.2.1"
 
 

@@ -33,3 +33,18 @@ create trigger plan_removed after delete on plan referencing old table as old_ro
     for each statement execute function carillon_plan_counts();
 create trigger plan_changed after update on plan referencing old table as old_rows new table as now_rows
     for each statement execute function carillon_plan_counts();
+
+-- A suppression of a whole domain, "@example.com", concerns everybody there.
+create function carillon_domain_suppressions() returns trigger language plpgsql as $$
+begin
+    if tg_op <> 'INSERT' and old.address like '@%' then
+        insert into changes (contact_id) select id from contacts where lower(email) like '%' || lower(old.address);
+    end if;
+    if tg_op <> 'DELETE' and new.address like '@%' then
+        insert into changes (contact_id) select id from contacts where lower(email) like '%' || lower(new.address);
+    end if;
+    return null;
+end $$;
+
+create trigger suppressions_of_domains after insert or update or delete on suppressions
+    for each row execute function carillon_domain_suppressions();

@@ -52,4 +52,7 @@ def upgrade() -> None:
         sa.Column("last_uid", sa.BigInteger, nullable=False),
         sa.Column("read_at", Moment),
         sa.Column("last_error", sa.Text),
+        sa.Column("retry_at", Moment),
     )
+    op.add_column("accounts", sa.Column("inbox", Json))
+    op.add_column("accounts", sa.Column("inbox_secret", sa.Text))

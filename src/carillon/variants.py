@@ -9,17 +9,25 @@ instance, on every machine, whoever else is written to; other weights or another
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from carillon.campaigns import Campaign
 from carillon.columns import Index
-from carillon.plan.hashing import Hashes, instance_code
 from carillon.splitmix import splitmix64
 
+Seeds = npt.NDArray[np.uint64]
 
-def choose(seeds: Hashes, instance_name: str, weights: Sequence[int]) -> Index:
+
+def instance_code(name: str) -> int:
+    """The code of a campaign instance: the first 8 bytes of SHA-256 of its name."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
+
+
+def choose(seeds: Seeds, instance_name: str, weights: Sequence[int]) -> Index:
     """The place of each contact's variant among `weights`, shape (n,)."""
     ends = np.cumsum(np.array(weights, np.uint64))
     number = splitmix64(seeds ^ np.uint64(instance_code(instance_name))) % ends[-1]
@@ -32,11 +40,16 @@ def usual_template(campaign: Campaign) -> str | None:
     return campaign.instance.email_template or first
 
 
-def template_for(campaign: Campaign, seed: int, testing: bool) -> str | None:
-    """The template of the instance's emails to one contact; `testing`: `features.ab_testing`."""
+def templates_for(campaign: Campaign, seeds: Seeds, testing: bool) -> list[str | None]:
+    """The templates of the instance's emails to these contacts; `testing`: `features.ab_testing`."""
     variants = campaign.variants
     if not testing or not variants:
-        return usual_template(campaign)
-    seeds = np.array([seed], np.uint64)
+        return [usual_template(campaign)] * len(seeds)
     chosen = choose(seeds, campaign.instance.name, [variant.weight for variant in variants])
-    return variants[int(chosen[0])].template
+    return [variants[place].template for place in chosen.tolist()]
+
+
+def variant_words(campaign: Campaign, template: str | None, testing: bool) -> str:
+    """How a template is named where it is shown: as one of several, if several are tested."""
+    names = [variant.template for variant in campaign.variants] if testing else []
+    return f"variant {names.index(template) + 1} of {len(names)}" if template in names else ""

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from carillon.campaigns import Campaign, CampaignType, Instance
-from carillon.plan.hashing import splitmix64
-from carillon.plan.variants import choose, template_for, usual_template
+from carillon.splitmix import splitmix64
+from carillon.variants import choose, templates_for, usual_template, variant_words
 
 SEEDS = splitmix64(np.arange(20_000, dtype=np.uint64))
 WEIGHTS = st.lists(st.integers(1, 1_000_000), min_size=1, max_size=6)
@@ -70,9 +70,17 @@ def test_instances_are_shared_out_on_their_own() -> None:
 
 def test_the_template_of_one_contact() -> None:
     tested = campaign("plain_v1", ("a_v1", 1), ("b_v1", 3))
-    given_ = [template_for(tested, int(seed), testing=True) for seed in SEEDS[:400]]
-    assert set(given_) == {"a_v1", "b_v1"}
-    assert {template_for(tested, int(seed), testing=False) for seed in SEEDS[:20]} == {"plain_v1"}
-    assert template_for(campaign("plain_v1"), 7, testing=True) == "plain_v1"
+    assert set(templates_for(tested, SEEDS[:400], testing=True)) == {"a_v1", "b_v1"}
+    assert templates_for(tested, SEEDS[:3], testing=False) == ["plain_v1"] * 3
+    assert templates_for(campaign("plain_v1"), SEEDS[:1], testing=True) == ["plain_v1"]
+    assert templates_for(tested, SEEDS[:0], testing=True) == []
     assert usual_template(campaign(None, ("a_v1", 1), ("b_v1", 3))) == "a_v1"
     assert usual_template(campaign(None)) is None
+
+
+def test_a_variant_is_named_where_its_template_is_shown() -> None:
+    tested = campaign("plain_v1", ("a_v1", 1), ("b_v1", 3))
+    assert variant_words(tested, "b_v1", testing=True) == "variant 2 of 2"
+    assert variant_words(tested, "plain_v1", testing=True) == ""
+    assert variant_words(tested, "b_v1", testing=False) == ""
+    assert variant_words(campaign(None), None, testing=True) == ""

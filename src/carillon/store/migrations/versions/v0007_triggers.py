@@ -1,11 +1,9 @@
-"""PostgreSQL: day counts follow statements, no longer rows. SQLite changes rows in place.
+"""Suppressions of domains note everybody there; PostgreSQL counts the plan's days by statement, not by row.
 
 Revision ID: 0007
 """
 
 from __future__ import annotations
-
-from alembic import op
 
 from carillon.store.migrations.scripts import run_script
 
@@ -16,5 +14,4 @@ depends_on = None
 
 
 def upgrade() -> None:
-    if op.get_bind().dialect.name == "postgresql":
-        run_script("0007")
+    run_script("0007")

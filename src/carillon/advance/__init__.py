@@ -1,0 +1,1 @@
+"""Advance: one contact's way through a sequence, step by step."""

@@ -1,0 +1,74 @@
+"""What each job does: a room's `run`, and what of its report is worth keeping in the books.
+
+A report has only what happened: a job that found nothing to do returns an empty one, and nobody is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from carillon.advance.run import advance as advance_sequences
+from carillon.pace.run import release as pace_release
+from carillon.plan.run import Request
+from carillon.plan.run import run as run_planner
+from carillon.store import backup as store_backup
+from carillon.store import retention as store_retention
+from carillon.store.checkpoints import any_changes
+from carillon.watch.accounts import status_report
+from carillon.workspace import Workspace
+
+
+def backup(workspace: Workspace) -> Mapping[str, object]:
+    """The day's backup. PostgreSQL's are its administrator's, who has better means."""
+    if not workspace.database.is_sqlite:
+        return {}
+    audit = workspace.settings.audit
+    made = store_backup.backup_if_due(
+        workspace.database, workspace.folder / audit.backup_folder, workspace.clock.now(), audit
+    )
+    return {} if made is None else {"file": made.path.name, "bytes": made.size, "removed": len(made.removed)}
+
+
+def plan(workspace: Workspace) -> Mapping[str, object]:
+    """The day's plan."""
+    report = run_planner(
+        workspace, Request(workspace.today()), lambda _stage, _done, _total: None, lambda _words: None
+    )
+    names = ("mode", "planned", "added", "moved", "removed", "newly_skipped", "newly_planned")
+    return {name: getattr(report, name) for name in names}
+
+
+def plan_changes(workspace: Workspace) -> Mapping[str, object]:
+    """A plan in between, if contacts, campaigns or what was sent have changed since the last one."""
+    with workspace.database.snapshot() as connection:
+        if not any_changes(connection):
+            return {}
+    return plan(workspace)
+
+
+def release(workspace: Workspace) -> Mapping[str, object]:
+    """Today's planned emails get an account and a minute."""
+    report = pace_release(workspace)
+    return report.as_json() if report.released or report.taken_back or report.no_room else {}
+
+
+def advance(workspace: Workspace) -> Mapping[str, object]:
+    """Everybody who is due goes on in their sequence."""
+    report = advance_sequences(workspace).as_json()
+    return report if any(report.values()) else {}
+
+
+def status(workspace: Workspace) -> Mapping[str, object]:
+    """How the accounts are doing."""
+    accounts = status_report(workspace)
+    return {"accounts": accounts} if accounts else {}
+
+
+def retention(workspace: Workspace) -> Mapping[str, object]:
+    """What was received is kept as it came for so long only. Old backups go when a new one is made."""
+    before = workspace.clock.now() - timedelta(days=workspace.settings.listening.raw_retention_days)
+    gone = 0
+    while batch := workspace.database.write(lambda c: store_retention.forget_raw(c, before)):
+        gone += batch
+    return {"received_messages": gone} if gone else {}

@@ -1,0 +1,1 @@
+"""What comes back: replies, bounces, complaints, opens and clicks become events."""

@@ -1,0 +1,229 @@
+"""`imap`: a mailbox on an IMAP server, read without a trace.
+
+Folders are opened read-only and messages fetched with PEEK, so nothing is marked as read. What is new is
+found by UID: everything above the mark, in windows of numbers so that no answer is too long for a line. A
+folder whose UIDVALIDITY is another was numbered anew; it is read again by date, and events that are known
+are known by what they are, not by their number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from pathlib import Path
+from threading import Event
+from typing import Annotated, Any, ClassVar, Literal
+
+from imapclient.exceptions import IMAPClientAbortError, IMAPClientError
+from imapclient.imapclient import JUNK
+from pydantic import BeforeValidator, model_validator
+
+from carillon.clock import monotonic
+from carillon.connection_faults import certificates
+from carillon.connection_settings import (
+    ConnectionSettings,
+    Host,
+    Variable,
+    keep_the_password,
+    with_usual_security,
+)
+from carillon.listen.sources.imap_login import cut, hang_up, log_in, translated
+from carillon.listen.sources.mail import BATCH, MOST_BYTES, Arrived, Batch, Mark, NotReached
+from carillon.settings_checks import one_of, text, whole
+from carillon.vault import SecretText
+
+INBOX = "INBOX"
+SPAM = {"spam", "junk"}
+"""A folder of one of these names that is not there is the server's own folder for such mail."""
+WINDOW = 50_000
+"""UIDs asked for at a time: an answer is one line, and a line is a megabyte at most."""
+FIRST_SPELL_SECONDS = 0.5
+"""IDLE begins with a short spell, and each that passes without news is followed by one twice as long."""
+TICK_SECONDS = 0.5
+"""While waiting, how often is looked whether to stop."""
+NEWS = (b"EXISTS", b"RECENT")
+WHOLE, HEADERS = f"BODY.PEEK[]<0.{MOST_BYTES}>", f"BODY.PEEK[HEADER]<0.{MOST_BYTES}>"
+
+Seconds = Annotated[int, whole(1, 600, "seconds")]
+
+
+class ImapSettings(ConnectionSettings):
+    """What an account says about the server its mailbox lies on."""
+
+    PORTS: ClassVar = {"none": 143, "starttls": 143, "tls": 993}
+
+    host: Host
+    port: Annotated[int, whole(1, 65535)] = 993
+    security: Annotated[Literal["none", "starttls", "tls"], one_of("none", "starttls", "tls")] = "tls"
+    """Not given: what is usual for the port; none if the server is this machine."""
+    username: Annotated[str, BeforeValidator(text)]
+    password_env: Variable | None = None
+    """The variable that holds the password, if it is neither stored nor the one for sending."""
+    ca_file: Annotated[str, BeforeValidator(text)] | None = None
+    """Certificates (PEM) to trust besides the system's; a relative path counts from the workspace."""
+    connect_timeout: Seconds = 20
+    answer_timeout: Seconds = 60
+
+    needs_secret: ClassVar = True
+
+    @property
+    def secret_variable(self) -> str | None:
+        return self.password_env
+
+    @property
+    def place(self) -> str:
+        return f"{self.host}:{self.port}"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_usual(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return with_usual_security(values, cls.PORTS, "tls")
+
+    @model_validator(mode="after")
+    def _keep_the_password(self) -> ImapSettings:
+        keep_the_password(self.host, self.username, self.security)
+        return self
+
+
+class ImapMailbox:
+    """A connection, logged in. See `listen.sources.Mailbox`."""
+
+    def __init__(self, settings: ImapSettings, folder: Path, secret: SecretText | None) -> None:
+        assert secret is not None
+        ca_file = folder / settings.ca_file if settings.ca_file else None
+        tls = None if settings.security == "none" else certificates(ca_file)
+        self._settings = settings
+        self._client = log_in(settings, tls, secret)
+        with translated(settings):
+            self.pushes = bool(self._client.has_capability("IDLE"))
+        self._client.normalise_times = False  # times as they are, with their zone
+
+    def folders(self, wanted: tuple[str, ...]) -> list[str]:
+        with translated(self._settings):
+            there = [found for one in wanted if (found := self._named(one))]
+        if not there:
+            raise NotReached(
+                f"{self._settings.place} has no folder {' or '.join(wanted)}: see listening.folders in "
+                "carillon.yaml."
+            )
+        first, *others = dict.fromkeys(there)
+        return [*others, first]
+
+    def _named(self, name: str) -> str | None:
+        if name.upper() == INBOX:
+            return INBOX
+        if self._client.folder_exists(name):
+            return name
+        return self._client.find_special_folder(JUNK) if name.lower() in SPAM else None
+
+    def news(self, folder: str, mark: Mark, since: date) -> Iterator[Batch]:
+        with translated(self._settings):
+            found = self._client.select_folder(folder, readonly=True)
+            uidvalidity = int(found.get(b"UIDVALIDITY", 1))
+            known = mark.last_uid if mark.uidvalidity == uidvalidity else 0
+            by_date = [] if mark.uidvalidity == uidvalidity else ["SINCE", since]
+            last = known
+            for uids in self._windows(known, found.get(b"UIDNEXT"), by_date):
+                for at in range(0, len(uids), BATCH):
+                    part = uids[at : at + BATCH]
+                    last = part[-1]
+                    yield self._batch(folder, Mark(uidvalidity, last), part)
+            # What is older than `since` need not be asked about again.
+            end = max(last, int(found.get(b"UIDNEXT", 1)) - 1)
+            if Mark(uidvalidity, end) != Mark(uidvalidity, last) or by_date:
+                yield Batch(Mark(uidvalidity, end))
+
+    def _windows(self, known: int, following: int | None, by_date: list[Any]) -> Iterator[list[int]]:
+        """UIDs above `known`, ascending, window by window. `following`: the next that will be given."""
+        if following is None:
+            # `*` is the last message there is, also where its number is below the first one asked for.
+            uids = self._client.search(["UID", f"{known + 1}:*", *by_date])
+            yield sorted(uid for uid in uids if uid > known)
+            return
+        for low in range(known + 1, following, WINDOW):
+            high = min(low + WINDOW, following) - 1
+            yield sorted(self._client.search(["UID", f"{low}:{high}", *by_date]))
+
+    def _batch(self, folder: str, mark: Mark, uids: list[int]) -> Batch:
+        try:
+            found = self._fetch(uids, WHOLE)
+        except IMAPClientAbortError:
+            raise
+        except IMAPClientError:
+            # A server may be unable to hand out one broken message; the others are not to wait for it.
+            found = {}
+            for uid in uids:
+                found |= self._one(folder, uid)
+        messages = (_message(f"{folder} {uid}", parts) for uid, parts in sorted(found.items()))
+        return Batch(mark, tuple(one for one in messages if one is not None))
+
+    def _one(self, folder: str, uid: int) -> dict[int, dict[bytes, Any]]:
+        """A message by itself: all of it or, where it is broken, its headers."""
+        try:
+            try:
+                return self._fetch([uid], WHOLE)
+            except IMAPClientAbortError:
+                raise
+            except IMAPClientError:
+                return self._fetch([uid], HEADERS)
+        except IMAPClientAbortError:
+            raise
+        except IMAPClientError as error:
+            raise NotReached(
+                f"{self._settings.place} does not hand out message {uid} of {folder}: {error}. Move it to "
+                "another folder or delete it; until then nothing after it is read."
+            ) from None
+
+    def _fetch(self, uids: list[int], what: str) -> dict[int, dict[bytes, Any]]:
+        return dict(self._client.fetch(uids, [what, "INTERNALDATE"]))
+
+    def stored(self, batch: Batch) -> None:
+        """Nothing is to be done: the mark says it all."""
+
+    def wait(self, seconds: float, stop: Event) -> None:
+        if not self.pushes:
+            stop.wait(seconds)
+            return
+        with translated(self._settings):
+            end, spell = monotonic() + seconds, FIRST_SPELL_SECONDS
+            while not stop.is_set() and monotonic() < end:
+                self._client.idle()
+                news = self._until_news(min(end, monotonic() + spell), stop)
+                # What is told in one breath with the permission to wait comes to light only now.
+                _, told = self._client.idle_done()
+                if news or _is_news(told):
+                    return
+                spell *= 2
+
+    def _until_news(self, end: float, stop: Event) -> bool:
+        while not stop.is_set() and (left := end - monotonic()) > 0:
+            began = monotonic()
+            told = self._client.idle_check(timeout=min(left, TICK_SECONDS))
+            if _is_news(told):
+                return True
+            if not told and monotonic() - began < min(left, TICK_SECONDS) / 2:
+                # Readable, and nothing to read: the other side has left, as the next command will show.
+                break
+        return False
+
+    def close(self) -> None:
+        try:
+            self._client.logout()
+        except Exception:
+            hang_up(self._client)
+
+    def abort(self) -> None:
+        cut(self._client)
+
+
+def _is_news(told: list[tuple[Any, ...]]) -> bool:
+    return any(len(one) > 1 and one[1] in NEWS for one in told)
+
+
+def _message(place: str, parts: dict[bytes, Any]) -> Arrived | None:
+    """None: it was deleted meanwhile."""
+    raw = next((value for name, value in parts.items() if name.startswith(b"BODY[")), None)
+    if not isinstance(raw, bytes):
+        return None
+    arrived = parts.get(b"INTERNALDATE")
+    return Arrived(place, arrived if isinstance(arrived, datetime) else None, raw)

@@ -1,0 +1,208 @@
+"""How contacts of sequences stand, and how many of them: worked out when it is asked, never stored.
+
+One query counts for all sequences; campaigns are sums over theirs (03-sequences §5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Connection, text
+
+from carillon.store.bulk import is_sqlite
+from carillon.store.moments import moment_of
+from carillon.words import ContactState, EnrollmentStatus, EventKind, ExitReason, Status
+
+_GONE = f"('{Status.SENT}', '{Status.DELIVERED}', '{Status.BOUNCED}', '{Status.IN_DOUBT}')"
+_WAITING = f"('{Status.SCHEDULED}', '{Status.PROCESSING}')"
+_SILENT = ", ".join(
+    f"'{reason}'"
+    for reason in (
+        ExitReason.OPTED_OUT,
+        ExitReason.UNSUBSCRIBED,
+        ExitReason.COMPLAINED,
+        ExitReason.SUPPRESSED,
+    )
+)
+_STATE = f"""case when n.replied_at is not null or n.exit_reason = '{ExitReason.REPLIED}'
+      then '{ContactState.REPLIED}'
+    when n.exit_reason = '{ExitReason.BOUNCED}' then '{ContactState.BOUNCED}'
+    when n.exit_reason in ({_SILENT}) then '{ContactState.OPTED_OUT}'
+    when n.status in ('{EnrollmentStatus.COMPLETED}', '{EnrollmentStatus.EXITED}')
+      then '{ContactState.COMPLETED}'
+    when n.sent > 3 then '{ContactState.FOLLOWUP_3}'
+    when n.sent = 3 then '{ContactState.FOLLOWUP_2}'
+    when n.sent = 2 then '{ContactState.FOLLOWUP_1}'
+    when n.sent = 1 then '{ContactState.SENT}'
+    when n.waiting > 0 or n.scheduled_start_at is not null then '{ContactState.SCHEDULED}'
+    else '{ContactState.PENDING}' end"""
+"""The first that fits. Who left for a reason that is none of these is through as well."""
+
+
+@dataclass
+class Counts:
+    """What became of a sequence's contacts, or of a campaign's."""
+
+    total: int = 0
+    states: dict[ContactState, int] = field(default_factory=dict)
+    """How many stand how, those that occur, in the order of `ContactState`."""
+    sent: int = 0
+    """Emails."""
+    replies: int = 0
+    """Contacts that replied."""
+    written: int = 0
+    """Contacts that were written to."""
+    last_activity: datetime | None = None
+    """When an email left or a reply came last, in UTC."""
+
+    @property
+    def reply_rate(self) -> float | None:
+        """Of those who were written to, the share that replied; None where nobody was."""
+        return self.replies / self.written if self.written else None
+
+    def add(self, other: Counts) -> None:
+        """Count another sequence in."""
+        self.total += other.total
+        self.sent += other.sent
+        self.replies += other.replies
+        self.written += other.written
+        for state in ContactState:
+            if n := self.states.get(state, 0) + other.states.get(state, 0):
+                self.states[state] = n
+        self.states = {state: self.states[state] for state in ContactState if state in self.states}
+        moments = [one for one in (self.last_activity, other.last_activity) if one is not None]
+        self.last_activity = max(moments, default=None)
+
+    def as_json(self) -> dict[str, object]:
+        """Plain values only."""
+        last = self.last_activity
+        return {
+            "total": self.total,
+            "by_status": {state.value: n for state, n in self.states.items()},
+            "sent": self.sent,
+            "replies": self.replies,
+            "reply_rate": None if self.reply_rate is None else round(self.reply_rate, 4),
+            "last_activity": None if last is None else last.isoformat(),
+        }
+
+
+@dataclass(frozen=True)
+class Person:
+    """One enrollment."""
+
+    id: int
+    contact_id: int
+    email: str | None
+    state: ContactState
+    status: EnrollmentStatus
+    current_step: str | None
+    next_action_at: datetime | None
+    exit_reason: str | None
+    sent: int
+    """Emails."""
+
+
+@dataclass(frozen=True)
+class Executed:
+    """One step of somebody's history."""
+
+    email: str | None
+    step_key: str
+    outcome: str
+    detail: str | None
+    executed_at: datetime | None
+
+
+def counts(connection: Connection, ids: Collection[int] | None = None) -> dict[int, Counts]:
+    """By sequence (`ids`: of these), how its contacts stand; one that has none is there, too."""
+    where = "true" if ids is None else f"s.id in ({_listed(ids)})"
+    # SQLite's max of two would be none if one of them were.
+    latest = "max" if is_sqlite(connection) else "greatest"
+    rows = connection.execute(
+        text(
+            f"select s.id, n.state, count(n.id), sum(n.sent), sum(n.replied), sum(n.written),"
+            f" max(coalesce({latest}(n.sent_at, n.replied_at), n.sent_at, n.replied_at))"
+            f" from sequences s left join (select n.*, {_STATE} as state,"
+            f" case when n.replied_at is not null or n.exit_reason = '{ExitReason.REPLIED}'"
+            "   then 1 else 0 end as replied,"
+            f" case when n.sent > 0 then 1 else 0 end as written from ({_enrollments()}) n) n"
+            f" on n.sequence_id = s.id where {where} group by s.id, n.state order by s.id"
+        )
+    )
+    found: dict[int, Counts] = {}
+    for number, state, n, sent, replies, written, last in rows:
+        states = {ContactState(state): int(n)} if n else {}
+        part = Counts(int(n), states, int(sent or 0), int(replies or 0), int(written or 0), moment_of(last))
+        found.setdefault(int(number), Counts()).add(part)
+    return found
+
+
+def people(connection: Connection, sequence: int, limit: int) -> list[Person]:
+    """Contacts of a sequence, the latest enrolled first."""
+    rows = connection.execute(
+        text(
+            f"select n.id, n.contact_id, c.email, {_STATE}, n.status, n.current_step, n.next_action_at,"
+            f" n.exit_reason, n.sent from ({_enrollments('n.sequence_id = :id')}) n"
+            " left join contacts c on c.id = n.contact_id order by n.id desc limit :limit"
+        ),
+        {"id": sequence, "limit": limit},
+    )
+    return [
+        Person(
+            int(row[0]),
+            int(row[1]),
+            row[2],
+            ContactState(row[3]),
+            EnrollmentStatus(row[4]),
+            row[5],
+            moment_of(row[6]),
+            row[7],
+            int(row[8]),
+        )
+        for row in rows
+    ]
+
+
+def history(connection: Connection, sequence: int, contact: int | None, limit: int) -> list[Executed]:
+    """What happened in a sequence (to one contact), the latest first."""
+    whose = "" if contact is None else " and n.contact_id = :contact"
+    rows = connection.execute(
+        text(
+            "select c.email, x.step_key, x.outcome, x.detail, x.executed_at from sequence_enrollments n"
+            " join sequence_step_executions x on x.enrollment_id = n.id"
+            f" left join contacts c on c.id = n.contact_id where n.sequence_id = :id{whose}"
+            " order by x.id desc limit :limit"
+        ),
+        {"id": sequence, "contact": contact, "limit": limit},
+    )
+    return [Executed(row[0], row[1], row[2], row[3], moment_of(row[4])) for row in rows]
+
+
+def total(several: Iterable[Counts]) -> Counts:
+    """The sum."""
+    found = Counts()
+    for one in several:
+        found.add(one)
+    return found
+
+
+def _enrollments(where: str = "true") -> str:
+    """Enrollments with what was sent to them, and when they replied last."""
+    return (
+        "select n.*, coalesce(m.sent, 0) as sent, coalesce(m.waiting, 0) as waiting, m.sent_at,"
+        " (select max(e.created_at) from contact_events e join outbox o on o.id = e.email_schedule_id"
+        f"  where e.contact_id = n.contact_id and e.event_type = '{EventKind.REPLIED}'"
+        "  and o.enrollment_id = n.id) as replied_at"
+        " from sequence_enrollments n left join (select enrollment_id,"
+        f" sum(case when status in {_GONE} then 1 else 0 end) as sent,"
+        f" sum(case when status in {_WAITING} then 1 else 0 end) as waiting,"
+        " max(actual_send_datetime) as sent_at"
+        " from outbox where enrollment_id is not null and channel = 'email' group by enrollment_id) m"
+        f" on m.enrollment_id = n.id where {where}"
+    )
+
+
+def _listed(ids: Collection[int]) -> str:
+    return ", ".join(str(int(one)) for one in ids) or "0"

@@ -1,0 +1,74 @@
+"""The emails of sequences as they leave: whose name, which subject, in one thread."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+
+from carillon.advance.run import advance
+from carillon.clock import ManualClock
+from carillon.send.engine import Ready
+from carillon.store import accounts, templates
+from carillon.store.engine import Connection
+from carillon.store.moments import stamp
+from carillon.templates import Source
+from carillon.words import Status
+from carillon.workspace import Workspace
+from tests.contract.conftest import NOW
+from tests.contract.outbox import account, books_of, contacts, execute
+from tests.contract.sequence_world import add_sequence, end_emails, enroll, steps
+
+WAY = steps(
+    ("first", "email", {"template": "plain"}),
+    ("second", "email", {"template": "plain", "subject": "Re: {{ first_name }}"}),
+    ("third", "email", {"template": "named"}),
+)
+
+
+def message_of(workspace: Workspace) -> EmailMessage:
+    """The one email that is due now, as a server would be given it."""
+    clock = workspace.clock
+    assert isinstance(clock, ManualClock)
+    clock.advance(timedelta(minutes=1))
+    advance(workspace)
+    with workspace.database.snapshot() as connection:
+        (sender,) = accounts.accounts(connection)
+    books = books_of(workspace, sender)
+    (ready,) = books.prepare(books.claim(10))
+    assert isinstance(ready, Ready), ready
+    found = message_from_bytes(ready.envelope.data, policy=policy.default)
+    execute(workspace, "update outbox set status = 'scheduled' where status = 'processing'")
+    end_emails(workspace, Status.SENT, clock.now())
+    message = found["Message-ID"]
+    execute(workspace, f"update outbox set message_id = '{message}' where id = {ready.row.id}")
+    assert isinstance(found, EmailMessage)
+    return found
+
+
+def test_one_thread_in_the_campaigns_name(workspace: Workspace) -> None:
+    account(workspace, display_name="Ann Account")
+    contacts(workspace, 1, first_name="Zoe")
+
+    def work(connection: Connection) -> None:
+        for name, subject in (("plain", None), ("named", "Named")):
+            made = templates.add(
+                connection, Source(name, 0, subject, None, "Hello {{ campaign_name }}"), NOW, "t"
+            )
+            templates.activate(connection, name, made.version, NOW, "t")
+
+    workspace.database.write(work)
+    execute(
+        workspace,
+        "insert into outreach_campaigns (id, name, sender_name, default_subject, settings, created_at)"
+        f" values (3, 'Spring outreach', 'Bea Outreach', 'A question', '{{}}', '{stamp(NOW)}')",
+    )
+    enroll(workspace, add_sequence(workspace, WAY, campaign=3), 1)
+    first, second, third = (message_of(workspace) for _ in range(3))
+    assert [one["Subject"] for one in (first, second, third)] == ["A question", "Re: Zoe", "Named"]
+    assert {one["From"].addresses[0].display_name for one in (first, second, third)} == {"Bea Outreach"}
+    assert "Hello Spring outreach" in first.get_content()
+    assert first["In-Reply-To"] is None
+    assert second["In-Reply-To"] == first["Message-ID"]
+    assert third["In-Reply-To"] == second["Message-ID"]
+    assert third["References"].split() == [first["Message-ID"], second["Message-ID"]]
