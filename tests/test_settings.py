@@ -881,6 +881,7 @@ OTHER: Mapping[str, object] = {
     "sending.quiet_hours": "21:00-08:00",
     "safety.dry_run": True,
     "safety.confirm_before_send": True,
+    "safety.allow_private_webhooks": True,
     "safety.on_doubt": "resend",
     "tracking.opens": True,
     "tracking.clicks": True,
