@@ -237,6 +237,9 @@ def test_health(planned: Path, empty: Path, run: Run, tmp_path: Path) -> None:
     assert (good["status"], good["database_connected"], good["issues"]) == ("healthy", True, [])
     assert good["pending_schedules"] > 0
     assert good["error_rate_24h"] is None, "nothing was sent, so there is nothing to measure"
+    run("-w", planned, "pause")
+    assert "the workspace is paused" in run("-w", planned, "--now", NOW, "health").out
+    run("-w", planned, "resume")
     late = json.loads(run("-w", planned, "--now", "2026-03-20T09:00", "health", "--json").out)
     assert late["status"] == "degraded"
     assert "10 days old" in late["issues"][0] or "9 days old" in late["issues"][0]

@@ -17,7 +17,7 @@ from carillon.words import Status
 from carillon.workspace import Workspace
 from tests.contract.conftest import NOW
 from tests.contract.outbox import account, books_of, contacts, execute
-from tests.contract.sequence_world import add_sequence, end_emails, enroll, steps
+from tests.contract.sequence_world import add_sequence, emails, end_emails, enroll, history, later, steps
 
 WAY = steps(
     ("first", "email", {"template": "plain"}),
@@ -72,3 +72,26 @@ def test_one_thread_in_the_campaigns_name(workspace: Workspace) -> None:
     assert second["In-Reply-To"] == first["Message-ID"]
     assert third["In-Reply-To"] == second["Message-ID"]
     assert third["References"].split() == [first["Message-ID"], second["Message-ID"]]
+
+
+def test_an_email_that_left_before_a_restore_is_not_made_again(workspace: Workspace) -> None:
+    """The journal put it back; its enrollment stands before the step once more, and takes it as sent."""
+    account(workspace)
+    contacts(workspace, 1)
+    two = steps(("first", "email", {"template": "plain"}), ("second", "email", {"template": "plain"}))
+    (one,) = enroll(workspace, add_sequence(workspace, two), 1)
+    advance(workspace)
+    end_emails(workspace, Status.SENT, NOW)
+    (sent,) = emails(workspace, one)
+    execute(workspace, "delete from sequence_step_executions")
+    execute(
+        workspace,
+        "update sequence_enrollments set current_step = null, visits = 0, account_id = null,"
+        " stepped_at = null, next_action_at = scheduled_start_at",
+    )
+    for _ in range(2):
+        later(workspace, minutes=1)
+    found = emails(workspace, one)
+    assert [row["step_key"] for row in found] == ["first", "second"]
+    assert found[0] == sent
+    assert [row[2] for row in history(workspace, one)] == ["sent"]

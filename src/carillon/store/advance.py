@@ -38,6 +38,8 @@ _WAITS = (
     f" and o.id = {_KEY} and o.step_key = e.current_step"
 )
 """Whether an enrollment `e` is waiting for the email `o`."""
+_AHEAD = f"(e.ended_at is null and o.id < {_KEY})"
+"""After `restore`: the email `o` left, and its enrollment is yet to come to it once more."""
 _NUMBERS = (
     "id", "sequence_id", "contact_id", "next_action_at", "stepped_at", "visits", "account_id", "enrolled_at",
 )  # fmt: skip
@@ -103,7 +105,7 @@ def ended_sequences(connection: Connection) -> list[int]:
     """Sequences with emails that have ended and are not noticed yet."""
     rows = connection.exec_driver_sql(
         "select distinct e.sequence_id from outbox o join sequence_enrollments e on e.id = o.enrollment_id"
-        f" where {_UNNOTICED} and not ({_doubt()}) order by e.sequence_id"
+        f" where {_UNNOTICED} and not ({_doubt()}) and not {_AHEAD} order by e.sequence_id"
     )
     return [int(one) for one in rows.scalars()]
 
@@ -169,7 +171,7 @@ def take_ended(connection: Connection, sequences: Iterable[int], after: int, lim
         connection,
         list(numbers | columns),
         f"from (select {chosen} from outbox o join sequence_enrollments e on e.id = o.enrollment_id"
-        f" where {_UNNOTICED} and not ({_doubt()}) and e.sequence_id in ({listed})"
+        f" where {_UNNOTICED} and not ({_doubt()}) and not {_AHEAD} and e.sequence_id in ({listed})"
         f" and o.enrollment_id > {after} order by o.enrollment_id limit {limit}"
         f"{_locking(connection, 'o, e')}) x",
     )

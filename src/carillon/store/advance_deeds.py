@@ -57,6 +57,8 @@ def add_emails(connection: Connection, arrays: Arrays, now: datetime) -> None:
         " from temp_emails e join contacts c on c.id = e.contact"
         " join temp_words k on k.code = e.step join temp_words t on t.code = e.template"
         " left join temp_words m on m.code = e.metadata"
+        # After `restore` an email that had left is there before its step comes round.
+        " where true on conflict (id) do nothing"
     )
 
 

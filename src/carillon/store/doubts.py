@@ -13,7 +13,7 @@ from carillon.store.dispatch import WAITING
 from carillon.store.moments import database_now, stamp
 from carillon.words import Status
 
-__all__ = ["Connection", "Doubt", "any_of_age", "doubts", "find", "note", "settle", "settle_all"]
+__all__ = ["Connection", "Doubt", "any_of_age", "count", "doubts", "find", "note", "settle", "settle_all"]
 
 _SETTLED = (
     "update outbox set status = :status, send_at = case when :again then :now else send_at end,"
@@ -47,6 +47,15 @@ class Doubt:
 def doubts(connection: Connection) -> list[Doubt]:
     """All emails in doubt, the oldest first."""
     return _read(connection, "order by o.intent_at, o.id", {})
+
+
+def count(connection: Connection) -> int:
+    """How many emails are in doubt."""
+    return int(
+        connection.execute(
+            text(f"select count(*) from outbox where {WAITING} and status = '{Status.IN_DOUBT}'")
+        ).scalar_one()
+    )
 
 
 def find(connection: Connection, number: int) -> Doubt | None:

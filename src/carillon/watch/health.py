@@ -14,12 +14,14 @@ from carillon.clock import Clock, today
 from carillon.days import day_number
 from carillon.errors import CarillonError
 from carillon.settings import Settings
-from carillon.store import due_templates, inboxes
+from carillon.store import doubts, due_templates, inboxes
 from carillon.store import jobs as store_jobs
 from carillon.store import status as store
 from carillon.store.accounts import accounts
 from carillon.store.campaigns import campaigns
+from carillon.store.dispatch import workspace_paused
 from carillon.watch.mailboxes import about_mailboxes
+from carillon.watch.sending import about_sending
 from carillon.workspace import open_workspace
 
 RUN_AGE = timedelta(days=2)
@@ -83,7 +85,9 @@ def check(folder: Path, clock: Clock) -> HealthReport:
                 known = campaigns(connection, workspace.settings.campaign_types)
                 testing = workspace.settings.features.ab_testing
                 lacking = due_templates.ahead(connection, day, known, testing)
-                mailboxes = about_mailboxes(accounts(connection), inboxes.folders(connection), now)
+                senders = accounts(connection)
+                mailboxes = about_mailboxes(senders, inboxes.folders(connection), now)
+                sending = about_sending(senders, doubts.count(connection), workspace_paused(connection))
             settings, file = workspace.settings, workspace.database.file
         finally:
             workspace.close()
@@ -96,11 +100,8 @@ def check(folder: Path, clock: Clock) -> HealthReport:
     issues = [
         *_about_runs(state, age),
         *([f"{state.overdue:,} emails are overdue"] if state.overdue > BACKLOG else []),
-        *(
-            [f"{error_rate:.1%} of the emails of the last 24 hours failed"]
-            if (error_rate or 0) > ERROR_RATE
-            else []
-        ),
+        *_about_errors(error_rate),
+        *sending,
         *([f"only {free / 1e9:.1f} GB of disk space are left"] if free < needed else []),
         *(f"{one.emails:,} planned emails cannot be released: {one.words}" for one in lacking),
         *_about_years(settings, clock),
@@ -134,7 +135,7 @@ def _about_runs(state: store.State, age: timedelta | None) -> list[str]:
     return issues
 
 
-def _about_sending(error_rate: float | None) -> list[str]:
+def _about_errors(error_rate: float | None) -> list[str]:
     if error_rate is not None and error_rate > ERROR_RATE:
         return [f"{error_rate:.1%} of the emails of the last 24 hours failed"]
     return []
