@@ -68,15 +68,17 @@ def test_killed_at_random_moments(workspace: Workspace) -> None:
         assert in_the_middle > KILLS / 2, "hardly anyone was killed at work"
 
         process = start(workspace)
-        wait_for(workspace, ANSWERS, process)
+        server.deliver(office.answer(1, "One more.", ANSWERS))
+        every = ANSWERS + 1
+        wait_for(workspace, every, process)
         process.send_signal(signal.SIGTERM)
         began = time.monotonic()
         assert process.wait(PATIENCE_SECONDS) == 0
         assert time.monotonic() - began < 10
         texts = query(workspace, "select count(*), count(distinct dedupe_key) from contact_events")
-        assert texts == [(ANSWERS, ANSWERS)]
-        assert query(workspace, "select count(*) from raw_messages") == [(ANSWERS,)]
-        assert mark(workspace) == ANSWERS
+        assert texts == [(every, every)]
+        assert query(workspace, "select count(*) from raw_messages") == [(every,)]
+        assert mark(workspace) == every
 
 
 def start(workspace: Workspace) -> subprocess.Popen[bytes]:

@@ -42,6 +42,7 @@ class EmbeddedRunner:
         self._given: set[str] = set()
         """Jobs that were given a thread, or wait for one."""
         self._at_work: set[str] = set()
+        self._is_looking = False
         self._change = Condition()
         self._stopping = False
         self._trouble: str | None = None
@@ -72,13 +73,25 @@ class EmbeddedRunner:
             self._stopping = True
         self._scheduler.shutdown(wait=False)
         with self._change:
-            self._change.wait_for(lambda: not self._at_work, grace_seconds)
+            self._change.wait_for(lambda: not (self._at_work or self._is_looking), grace_seconds)
             left = sorted(self._at_work)
         with suppress(CarillonError):
             self._current.get().database.write(lambda c: store.give_back(c, self._me))
         return left
 
     def _look(self) -> None:
+        with self._change:
+            if self._stopping:
+                return
+            self._is_looking = True
+        try:
+            self._give_out()
+        finally:
+            with self._change:
+                self._is_looking = False
+                self._change.notify_all()
+
+    def _give_out(self) -> None:
         workspace = self._current.get()
         try:
             with workspace.database.snapshot() as connection:
