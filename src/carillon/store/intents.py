@@ -98,7 +98,8 @@ def _writing(sqlite: bool) -> str:
         f" and outbox.intent_at is null and outbox.lease_until > {now}"
         f" and (v.lapses is null or v.lapses > {micros_of(sqlite)}) and {OPEN} and {_ENROLLED}"
         " and exists (select 1 from contacts c where c.id = outbox.contact_id and c.status = 'active'"
-        f"  and {_BASIS} = v.basis and not {applies('c', 'outbox')})"
+        # The limit keeps PostgreSQL from joining all contacts where it does not know yet how many there are.
+        f"  and {_BASIS} = v.basis and not {applies('c', 'outbox')} limit 1 offset 0)"
         " returning outbox.id, outbox.claim_token"
     )
 

@@ -170,6 +170,8 @@ Index(
     "outbox_waiting",
     outbox.c.account_id,
     outbox.c.send_at,
+    # Many emails may be due at one moment: with their ids in it, a claim reads no more than it takes.
+    outbox.c.id,
     sqlite_where=outbox.c.status.in_(("scheduled", "processing", "in_doubt")),
     postgresql_where=outbox.c.status.in_(("scheduled", "processing", "in_doubt")),
 )
