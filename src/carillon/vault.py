@@ -18,7 +18,10 @@ from carillon.keyfile import make_once
 
 KEY_FILE = "carillon.key"
 KEY_VARIABLE = "CARILLON_KEY"
-_AGAIN = "give the account its password again with `carillon account set NAME --password-stdin`"
+_AGAIN = (
+    "give the account its password again with `carillon account set NAME --password-stdin` (a refresh token "
+    "with --oauth-refresh-token-stdin)"
+)
 
 
 class SecretText:
@@ -81,17 +84,21 @@ class Vault:
             ) from None
 
     def find(
-        self, stored: str | None, variable: str | None, option: str = "--password-stdin"
+        self,
+        stored: str | None,
+        variable: str | None,
+        option: str = "--password-stdin",
+        what: str = "password",
     ) -> SecretText | None:
         """The secret that is stored or, if a variable is named, in the environment; None: there is none.
 
-        Raises SettingsError where the variable is not set, naming the option that stores one.
+        Raises SettingsError where the variable is not set, naming `what` it is and the option that gives one.
         """
         if variable is not None:
             if not (value := self._environ.get(variable)):
                 raise SettingsError(
-                    f"the password is to come from the environment variable {variable}, which is not set. "
-                    "Set it where Carillon runs, or store a password with "
+                    f"the {what} is to come from the environment variable {variable}, which is not set. "
+                    f"Set it where Carillon runs, or give the account a {what} with "
                     f"`carillon account set NAME {option}`."
                 )
             return SecretText(value)

@@ -39,7 +39,7 @@ protocols = imap
 default_internal_user = {internal}
 default_internal_group = {internal_group}
 default_login_user = {login}
-auth_mechanisms = plain
+auth_mechanisms = plain{mechanisms}
 disable_plaintext_auth = no
 auth_failure_delay = 0
 mail_location = maildir:{home}/mail/%u
@@ -140,10 +140,12 @@ def imap_server(
     certificate: tuple[Path, Path] | None = None,
     capability: str | None = None,
     folders: dict[str, str] | None = None,
+    token_info: str | None = None,
 ) -> Iterator[ImapServer]:
     """A running server, or a skipped test where there is no Dovecot.
 
     `certificate`: files of certificate and key; `capability`: what it says it can, instead of all;
+    `token_info`: also log in by XOAUTH2, and ask at this URL whose a token is;
     `folders`: those it makes by itself, with their special use, such as {"Bulk": "\\\\Junk"}.
     """
     if DOVECOT is None:
@@ -158,6 +160,10 @@ def imap_server(
     ]  # fmt: skip
     if capability is not None:
         more.append(f"imap_capability = {capability}")
+    if token_info is not None:
+        asked = home / "oauth2.conf"
+        asked.write_text(f"tokeninfo_url = {token_info}\nusername_attribute = email\n", encoding="utf-8")
+        more.append(f"passdb {{\n  driver = oauth2\n  mechanisms = xoauth2\n  args = {asked}\n}}")
     special = (
         f"  mailbox {name} {{\n    auto = create\n    special_use = {use}\n  }}"
         for name, use in (folders or {}).items()
@@ -176,6 +182,7 @@ def imap_server(
             tls_port=server.tls_port,
             folders="\n".join(special),
             more="\n".join(more),
+            mechanisms="" if token_info is None else " xoauth2",
         ),
         encoding="utf-8",
     )

@@ -28,6 +28,15 @@ if TYPE_CHECKING:
     from carillon.send.outcomes import Outcome
 
 
+_OAUTH = (
+    "oauth_token_url",
+    "oauth_client_id",
+    "oauth_scope",
+    "oauth_refresh_token_env",
+    "oauth_client_secret_env",
+)
+
+
 def add(
     context: typer.Context,
     name: str = options.NAME,
@@ -41,6 +50,13 @@ def add(
     username: str = options.USERNAME,
     password_env: str = options.PASSWORD_ENV,
     password_stdin: bool = options.PASSWORD_STDIN,
+    auth: str = options.AUTH,
+    oauth_token_url: str = options.OAUTH_TOKEN_URL,
+    oauth_client_id: str = options.OAUTH_CLIENT_ID,
+    oauth_scope: str = options.OAUTH_SCOPE,
+    oauth_refresh_token_env: str = options.OAUTH_REFRESH_TOKEN_ENV,
+    oauth_refresh_token_stdin: bool = options.OAUTH_REFRESH_TOKEN_STDIN,
+    oauth_client_secret_env: str = options.OAUTH_CLIENT_SECRET_ENV,
     path: Path = options.PATH,
     more: list[str] = options.SET,
     timezone: str = options.TIMEZONE,
@@ -95,6 +111,13 @@ def change(
     username: str = options.USERNAME,
     password_env: str = options.PASSWORD_ENV,
     password_stdin: bool = options.PASSWORD_STDIN,
+    auth: str = options.AUTH,
+    oauth_token_url: str = options.OAUTH_TOKEN_URL,
+    oauth_client_id: str = options.OAUTH_CLIENT_ID,
+    oauth_scope: str = options.OAUTH_SCOPE,
+    oauth_refresh_token_env: str = options.OAUTH_REFRESH_TOKEN_ENV,
+    oauth_refresh_token_stdin: bool = options.OAUTH_REFRESH_TOKEN_STDIN,
+    oauth_client_secret_env: str = options.OAUTH_CLIENT_SECRET_ENV,
     path: Path = options.PATH,
     more: list[str] = options.SET,
     timezone: str = options.TIMEZONE,
@@ -117,7 +140,8 @@ def change(
     """Change an account; what is not given stays."""
     values = locals()
     wanted, mailbox = _given(values, session(context).folder), inbox_given(values)
-    if not (wanted.fields or wanted.settings or wanted.password_stdin or mailbox):
+    stdin = wanted.password_stdin or wanted.refresh_token_stdin
+    if not (wanted.fields or wanted.settings or stdin or mailbox):
         raise UsageError("say what to change; see `carillon account set --help`.")
     _change(context, name, wanted, mailbox)
 
@@ -162,6 +186,7 @@ def trial(
         from carillon.send.transports import open_transport
         from carillon.send.trial import attempt, trial_message
         from carillon.store import accounts as store
+        from carillon.store.sign_ins import keeper
         from carillon.vault import Vault
 
         with workspace.database.snapshot() as connection:
@@ -169,7 +194,9 @@ def trial(
         recipient = to or account.address
         if not is_valid(recipient):
             raise UsageError(f"--to {recipient!r} is not an email address.")
-        transport = open_transport(account, workspace.folder, Vault(workspace.folder, os.environ))
+        vault = Vault(workspace.folder, os.environ)
+        keep = keeper(workspace.database, vault, account.id)
+        transport = open_transport(account, workspace.folder, vault, keep)
         if here.now is not None and not (transport.is_local or really):
             raise UsageError(
                 "under --now nothing leaves this machine; --really sends the email all the same."
@@ -210,7 +237,7 @@ def _given(values: dict[str, Any], folder: Path) -> Given:
     """The options out of a command's parameters."""
     texts = ("address", "display_name", "reply_to", "timezone", "group", "kind")
     limits = ("daily_limit", "max_per_hour", "max_per_minute", "max_per_second", "max_per_domain_per_minute")
-    settings = ("host", "port", "security", "username", "password_env")
+    settings = ("host", "port", "security", "username", "password_env", "auth", *_OAUTH)
     return given(
         texts={name: values[name] for name in texts},
         limits={name: values[name] for name in limits},
@@ -220,6 +247,7 @@ def _given(values: dict[str, Any], folder: Path) -> Given:
         path=values["path"],
         folder=folder,
         password_stdin=values["password_stdin"],
+        refresh_token_stdin=values["oauth_refresh_token_stdin"],
     )
 
 
@@ -259,12 +287,14 @@ def _written(screen: Screen, workspace: Any, name: str, edit: Callable[[Account]
     from carillon.store import accounts as store
 
     now = workspace.clock.now()
-    _, changes = workspace.database.write(lambda c: store.change(c, name, edit, now, user_name()))
+    account, changes = workspace.database.write(lambda c: store.change(c, name, edit, now, user_name()))
     if not changes:
         screen.say(f"[bold]{escape(name)}[/] is like this already; nothing was changed.")
         return
     screen.say(f"Changed [bold]{escape(name)}[/]:")
+    secret = "refresh token" if account.settings.get("auth") == "xoauth2" else "password"
     for field, (old, new) in changes.items():
         was, is_ = ("none" if value is None else str(value) for value in (old, new))
-        label = field.removeprefix("settings.").replace("secret", "password")
+        label = {"secret": secret, "inbox_secret": "inbox_password"}.get(field, field)
+        label = label.removeprefix("settings.")
         screen.say(f"  {escape(label)}  {escape(was)} {screen.glyphs.arrow} {escape(is_)}")

@@ -41,6 +41,35 @@ PASSWORD_STDIN = typer.Option(
     "--password-stdin",
     help="Read the password now, from a pipe or the keyboard, and store it encrypted.",
 )
+AUTH = typer.Option(
+    None, "--auth", metavar="password|xoauth2", help="smtp: how it logs in (default: password)."
+)
+OAUTH_TOKEN_URL = typer.Option(
+    None, "--oauth-token-url", metavar="U", help="xoauth2: where access tokens are given out."
+)
+OAUTH_CLIENT_ID = typer.Option(
+    None, "--oauth-client-id", metavar="C", help="xoauth2: what the provider calls the program."
+)
+OAUTH_SCOPE = typer.Option(
+    None, "--oauth-scope", metavar="S", help="xoauth2: what to ask for (default: all that was granted)."
+)
+OAUTH_REFRESH_TOKEN_ENV = typer.Option(
+    None,
+    "--oauth-refresh-token-env",
+    metavar="VAR",
+    help="Read the refresh token from this variable whenever it is needed.",
+)
+OAUTH_REFRESH_TOKEN_STDIN = typer.Option(
+    False,
+    "--oauth-refresh-token-stdin",
+    help="Read the refresh token now, from a pipe or the keyboard, and store it encrypted.",
+)
+OAUTH_CLIENT_SECRET_ENV = typer.Option(
+    None,
+    "--oauth-client-secret-env",
+    metavar="VAR",
+    help="Read the client's secret, if it has one, from this variable.",
+)
 PATH = typer.Option(None, "--path", metavar="DIR", help="maildir: the folder.")
 SET = typer.Option(
     [],
@@ -74,6 +103,24 @@ PER_DOMAIN = limit("--max-per-domain-per-minute", "a minute to one recipient dom
 
 
 @dataclass(frozen=True)
+class _Way:
+    """How an account logs in, and how its secret is given."""
+
+    what: str
+    variable: str
+    """The setting that names the variable with the secret."""
+    options: str
+
+
+_BY_PASSWORD = _Way("password", "password_env", "--password-env VAR or --password-stdin")
+_BY_TOKEN = _Way(
+    "refresh token",
+    "oauth_refresh_token_env",
+    "--oauth-refresh-token-env VAR or --oauth-refresh-token-stdin",
+)
+
+
+@dataclass(frozen=True)
 class Given:
     """What the options say; None where one was not given."""
 
@@ -82,6 +129,7 @@ class Given:
     settings: Mapping[str, Any]
     """Of its transport; an empty text takes one away."""
     password_stdin: bool
+    refresh_token_stdin: bool
 
 
 def given(
@@ -94,10 +142,15 @@ def given(
     path: Path | None,
     folder: Path,
     password_stdin: bool,
+    refresh_token_stdin: bool,
 ) -> Given:
     """The options put together. Raises UsageError for those that cannot be read."""
     if password_stdin and settings.get("password_env"):
         raise UsageError("give the password one way: --password-env or --password-stdin.")
+    if refresh_token_stdin and settings.get("oauth_refresh_token_env"):
+        raise UsageError(
+            "give the refresh token one way: --oauth-refresh-token-env or --oauth-refresh-token-stdin."
+        )
     fields: dict[str, Any] = {name: text for name, text in texts.items() if text is not None}
     fields |= {name: _limit(name, text) for name, text in limits.items() if text is not None}
     if delay is not None:
@@ -111,34 +164,51 @@ def given(
             raise UsageError(f"--set {pair!r} is not KEY=VALUE.")
         if not key.strip().startswith(PREFIX):
             values[key.strip()] = value
-    return Given(fields, values, password_stdin)
+    return Given(fields, values, password_stdin, refresh_token_stdin)
 
 
 def applied(workspace: Workspace, account: Account, options: Given) -> Account:
     """The account as the options want it, its transport's settings checked.
 
-    A password is read and encrypted here. Raises UsageError or InputError where they do not go together.
+    A password or refresh token is read and encrypted here. Raises UsageError or InputError where they do
+    not go together.
     """
+    from carillon.oauth_settings import XOAUTH2
     from carillon.send.transports import checked_settings
     from carillon.vault import Vault
 
     merged = {**account.settings, **options.settings}
     settings = {key: value for key, value in merged.items() if value != ""}
+    by_token = settings.get("auth") == XOAUTH2
+    way = _BY_TOKEN if by_token else _BY_PASSWORD
+    stdin = options.refresh_token_stdin if by_token else options.password_stdin
+    if options.password_stdin and by_token:
+        raise UsageError("--password-stdin is of no use with --auth xoauth2: --oauth-refresh-token-stdin is.")
+    if options.refresh_token_stdin and not by_token:
+        raise UsageError("--oauth-refresh-token-stdin needs --auth xoauth2.")
     secret = account.secret
-    if options.password_stdin:
-        settings.pop("password_env", None)
-    elif "password_env" in options.settings:
+    if by_token is not (account.settings.get("auth") == XOAUTH2):
+        # What the other way to log in was set up with is of no use any more.
+        secret = None
+        settings = {
+            key: value
+            for key, value in settings.items()
+            if key in options.settings or not key.startswith("password_env" if by_token else "oauth_")
+        }
+    if stdin:
+        settings.pop(way.variable, None)
+    elif way.variable in options.settings:
         secret = None
     checked = checked_settings(account.transport, settings)
     if not checked.needs_secret:
-        if options.password_stdin or options.settings.get("password_env"):
+        if stdin or options.settings.get(way.variable):
             raise UsageError("a password without a user is of no use: give --username as well.")
-        settings.pop("password_env", None)
+        settings.pop(way.variable, None)
         secret = None
-    elif options.password_stdin:
-        secret = Vault(workspace.folder, os.environ).encrypt(password())
+    elif stdin:
+        secret = Vault(workspace.folder, os.environ).encrypt(password(f"{way.what.capitalize()}: "))
     elif secret is None and checked.secret_variable is None:
-        raise UsageError("the password is missing: give --password-env VAR or --password-stdin.")
+        raise UsageError(f"the {way.what} is missing: give {way.options}.")
     fields: dict[str, Any] = {
         name: None if value == "" and name in _REMOVABLE else value for name, value in options.fields.items()
     }

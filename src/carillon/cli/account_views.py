@@ -78,8 +78,12 @@ def show(context: typer.Context, name: str = NAME, as_json: bool = JSON) -> None
         ("kind", account.kind),
         ("group", account.group),
         *((plain_word(key), "none" if value is None else str(value)) for key, value in _limits(account)),
-        *((plain_word(key), "none" if value is None else str(value)) for key, value in _settings(account)),
-        ("password", _password(account)),
+        *(
+            (plain_word(key), "none" if value is None else str(value))
+            for key, value in _settings(account)
+            if value is not None or not key.startswith("oauth_")
+        ),
+        ("refresh token" if account.settings.get("auth") == "xoauth2" else "password", _password(account)),
         ("mailbox", _mailbox(account)),
         *((f"read, {one.name}", _read(one)) for one in folders),
     ]
@@ -149,7 +153,7 @@ def sends(account: Account) -> str:
 
 
 def _password(account: Account) -> str:
-    if variable := account.settings.get("password_env"):
+    if variable := account.settings.get("password_env") or account.settings.get("oauth_refresh_token_env"):
         return f"in the variable {variable}"
     return "stored, encrypted" if account.secret else "none"
 

@@ -85,7 +85,7 @@ def inbox_applied(workspace: Workspace, account: Account, options: InboxGiven) -
     A password is read and encrypted here. Raises UsageError or InputError where they do not go together.
     """
     from carillon.cli.account_options import password, place
-    from carillon.listen.sources import SOURCE, checked_inbox
+    from carillon.listen.sources import SOURCE, by_xoauth2, checked_inbox, oauth_missing, sends_by_password
     from carillon.vault import Vault
 
     if not options:
@@ -106,11 +106,17 @@ def inbox_applied(workspace: Workspace, account: Account, options: InboxGiven) -
     elif "password_env" in options.settings:
         secret = None
     checked = checked_inbox(inbox)
+    kept = {key: value for key, value in checked.model_dump().items() if key in inbox}
+    made = replace(account, inbox={SOURCE: "imap", **kept}, inbox_secret=secret)
     if options.password_stdin:
-        secret = Vault(workspace.folder, os.environ).encrypt(password("Password of the mailbox: "))
-    elif not (secret or checked.secret_variable or account.secret or account.settings.get("password_env")):
+        vault = Vault(workspace.folder, os.environ)
+        made = replace(made, inbox_secret=vault.encrypt(password("Password of the mailbox: ")))
+    if by_xoauth2(made):
+        if missing := oauth_missing(made):
+            raise UsageError(f"the mailbox needs {missing}: --set imap_{missing}=... says it.")
+        return replace(made, inbox_secret=None)
+    if not (made.inbox_secret or checked.secret_variable or sends_by_password(account)):
         raise UsageError(
             "the password of the mailbox is missing: give --imap-password-env VAR or --imap-password-stdin."
         )
-    kept = {key: value for key, value in checked.model_dump().items() if key in inbox}
-    return replace(account, inbox={SOURCE: "imap", **kept}, inbox_secret=secret)
+    return made

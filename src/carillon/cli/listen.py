@@ -73,12 +73,15 @@ def try_mailbox(screen: Screen, workspace: Workspace, account: Account) -> Caril
     from carillon.errors import CarillonError
     from carillon.listen.sources import checked_inbox, open_mailbox
     from carillon.store import inboxes
+    from carillon.store.sign_ins import keeper
     from carillon.vault import Vault
 
     settings = workspace.settings.listening
     assert account.inbox is not None
     try:
-        mailbox = open_mailbox(account, workspace.folder, Vault(workspace.folder, os.environ))
+        vault = Vault(workspace.folder, os.environ)
+        keep = keeper(workspace.database, vault, account.id)
+        mailbox = open_mailbox(account, workspace.folder, vault, keep)
         try:
             folders, pushes = mailbox.folders(settings.folders), mailbox.pushes
         finally:

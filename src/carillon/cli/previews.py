@@ -88,6 +88,7 @@ def send_test(
         from carillon.send.trial import attempt
         from carillon.store import accounts as account_store
         from carillon.store import audit
+        from carillon.store.sign_ins import keeper
         from carillon.vault import Vault
 
         source = _source(workspace, name, version)
@@ -98,7 +99,9 @@ def send_test(
         assert made.mail is not None
         with workspace.database.snapshot() as connection:
             sender = account_store.find(connection, account)
-        transport = open_transport(sender, workspace.folder, Vault(workspace.folder, os.environ))
+        vault = Vault(workspace.folder, os.environ)
+        keep = keeper(workspace.database, vault, sender.id)
+        transport = open_transport(sender, workspace.folder, vault, keep)
         if here.now is not None and not transport.is_local and not really:
             raise UsageError(
                 f"under --now only Maildirs and servers on this computer are used, and {account} is neither; "

@@ -21,14 +21,16 @@ from carillon.errors import Busy, CarillonError
 from carillon.listen.attend import Attendant
 from carillon.listen.events import events_of, wanted
 from carillon.listen.message import read
-from carillon.listen.sources import open_mailbox
+from carillon.listen.sources import by_xoauth2, open_mailbox
 from carillon.listen.sources.mail import Batch, Mark, NotReached
+from carillon.oauth_settings import oauth_keys
 from carillon.store import accounts as account_store
 from carillon.store import inboxes
 from carillon.store.correspondence import correspondence
 from carillon.store.engine import Connection
 from carillon.store.events import Applied, apply
 from carillon.store.lease import only_one
+from carillon.store.sign_ins import keeper
 from carillon.tokens import open_keys
 from carillon.vault import Vault
 from carillon.workspace import Workspace
@@ -224,7 +226,13 @@ class _Listening:
         settings = self.workspace.settings.listening
         attendant = Attendant(
             account.name,
-            partial(open_mailbox, account, self.workspace.folder, self._vault),
+            partial(
+                open_mailbox,
+                account,
+                self.workspace.folder,
+                self._vault,
+                keeper(self.workspace.database, self._vault, account.id),
+            ),
             StoreBooks(self, account, own),
             settings.folders,
             settings.poll_minutes * 60,
@@ -281,8 +289,11 @@ def _way_in(account: Account | None) -> tuple[object, ...] | None:
     """What an attendant was started with; where it is another now, another is needed."""
     if account is None:
         return None
-    variable = account.settings.get("password_env")
-    return account.name, account.inbox, account.inbox_secret, account.secret, variable
+    login = {key: account.settings.get(key) for key in ("auth", "password_env")}
+    login |= oauth_keys(account.settings)
+    # A refresh token that was renewed is no reason to break a connection off.
+    secret = None if by_xoauth2(account) else account.secret
+    return account.name, account.inbox, account.inbox_secret, secret, login
 
 
 def _refused(folders: Sequence[inboxes.Folder], now: datetime) -> str | None:

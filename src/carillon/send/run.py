@@ -33,6 +33,7 @@ from carillon.store import waiting as waiting_store
 from carillon.store.campaigns import campaigns
 from carillon.store.due_templates import Lacking
 from carillon.store.lease import only_one
+from carillon.store.sign_ins import keeper
 from carillon.vault import Vault
 from carillon.words import Status, Wait
 from carillon.workspace import Workspace
@@ -262,7 +263,9 @@ async def pause_or_stop(stop: asyncio.Event, seconds: float) -> None:
 
 def _transport(workspace: Workspace, account: Account, report: SendReport) -> Transport | None:
     try:
-        return open_transport(account, workspace.folder, Vault(workspace.folder, os.environ))
+        vault = Vault(workspace.folder, os.environ)
+        keep = keeper(workspace.database, vault, account.id)
+        return open_transport(account, workspace.folder, vault, keep)
     except CarillonError as error:
         report.faults[account.name] = str(error)
         return None

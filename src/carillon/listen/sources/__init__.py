@@ -19,8 +19,10 @@ from carillon.connection_settings import ConnectionSettings, read_settings
 from carillon.errors import InputError, SettingsError
 from carillon.listen.sources import imap, maildir
 from carillon.listen.sources.mail import Batch, Mark
+from carillon.oauth import Credentials, Keep, tokens_of
+from carillon.oauth_settings import NEEDED, XOAUTH2, grant_of, oauth_keys
 from carillon.settings_checks import did_you_mean
-from carillon.vault import SecretText, Vault
+from carillon.vault import Vault
 
 
 class Mailbox(Protocol):
@@ -69,7 +71,7 @@ class Offer:
     """A kind of mailbox an account can have."""
 
     settings: type[ConnectionSettings]
-    open: Callable[[Any, Path, SecretText | None], Mailbox]
+    open: Callable[[Any, Path, Credentials | None], Mailbox]
     """From settings, the workspace's folder and the secret: connected and logged in."""
 
 
@@ -90,18 +92,53 @@ def checked_inbox(inbox: Mapping[str, Any]) -> ConnectionSettings:
     )
 
 
-def open_mailbox(account: Account, folder: Path, vault: Vault) -> Mailbox:
-    """The mailbox of an account that has one. Without a password of its own it takes the account's.
+def by_xoauth2(account: Account) -> bool:
+    """Whether OAuth logs in to the mailbox: as it says or, without a password of its own, as for sending."""
+    inbox = account.inbox or {}
+    if inbox.get(SOURCE) != "imap":
+        return False
+    own_password = account.inbox_secret or inbox.get("password_env")
+    return (inbox.get("auth") or (None if own_password else account.settings.get("auth"))) == XOAUTH2
 
+
+def oauth_missing(account: Account) -> str | None:
+    """The key that a mailbox logged in to with OAuth still needs."""
+    keys = _oauth_keys(account)
+    needed = NEEDED if _stored_token(account) else (*NEEDED, "oauth_refresh_token_env")
+    return next((key for key in needed if key not in keys), None)
+
+
+def sends_by_password(account: Account) -> bool:
+    """Whether there is a password for sending."""
+    by_token = account.settings.get("auth") == XOAUTH2
+    return not by_token and bool(account.secret or account.settings.get("password_env"))
+
+
+def _oauth_keys(account: Account) -> dict[str, Any]:
+    """As for sending, but for what the mailbox says itself."""
+    return oauth_keys(account.settings) | oauth_keys(account.inbox or {})
+
+
+def _stored_token(account: Account) -> str | None:
+    return account.secret if account.settings.get("auth") == XOAUTH2 else None
+
+
+def open_mailbox(account: Account, folder: Path, vault: Vault, keep: Keep | None = None) -> Mailbox:
+    """The mailbox of an account that has one. Without a secret of its own it takes the account's.
+
+    `keep`: what to do with a refresh token that takes the place of the one there was.
     Raises NotReached where the other side cannot be reached or refuses the login, and InputError,
     SettingsError or WorkspaceError where it is not set up right.
     """
     assert account.inbox is not None
     settings = checked_inbox(account.inbox)
-    secret = None
-    if settings.needs_secret:
+    secret: Credentials | None = None
+    if by_xoauth2(account):
+        secret = tokens_of(grant_of(_oauth_keys(account), _stored_token(account), vault), keep)
+    elif settings.needs_secret:
         secret = vault.find(account.inbox_secret, settings.secret_variable, "--imap-password-stdin")
-        secret = secret or vault.find(account.secret, account.settings.get("password_env"))
+        if secret is None and sends_by_password(account):
+            secret = vault.find(account.secret, account.settings.get("password_env"))
         if secret is None:
             raise SettingsError("the password of the mailbox is missing: give --imap-password-env VAR.")
     return _offer(account.inbox).open(settings, folder, secret)

@@ -21,7 +21,6 @@ from pydantic import BeforeValidator, model_validator
 from carillon.clock import monotonic
 from carillon.connection_faults import certificates
 from carillon.connection_settings import (
-    ConnectionSettings,
     Host,
     Variable,
     keep_the_password,
@@ -29,8 +28,9 @@ from carillon.connection_settings import (
 )
 from carillon.listen.sources.imap_login import cut, hang_up, log_in, translated
 from carillon.listen.sources.mail import BATCH, MOST_BYTES, Arrived, Batch, Mark, NotReached
+from carillon.oauth import Credentials
+from carillon.oauth_settings import OAuthSettings
 from carillon.settings_checks import one_of, text, whole
-from carillon.vault import SecretText
 
 INBOX = "INBOX"
 SPAM = {"spam", "junk"}
@@ -47,8 +47,11 @@ WHOLE, HEADERS = f"BODY.PEEK[]<0.{MOST_BYTES}>", f"BODY.PEEK[HEADER]<0.{MOST_BYT
 Seconds = Annotated[int, whole(1, 600, "seconds")]
 
 
-class ImapSettings(ConnectionSettings):
-    """What an account says about the server its mailbox lies on."""
+class ImapSettings(OAuthSettings):
+    """What an account says about the server its mailbox lies on.
+
+    `auth` and what OAuth needs, where not given: as for sending, unless there is a password of its own.
+    """
 
     PORTS: ClassVar = {"none": 143, "starttls": 143, "tls": 993}
 
@@ -88,7 +91,7 @@ class ImapSettings(ConnectionSettings):
 class ImapMailbox:
     """A connection, logged in. See `listen.sources.Mailbox`."""
 
-    def __init__(self, settings: ImapSettings, folder: Path, secret: SecretText | None) -> None:
+    def __init__(self, settings: ImapSettings, folder: Path, secret: Credentials | None) -> None:
         assert secret is not None
         ca_file = folder / settings.ca_file if settings.ca_file else None
         tls = None if settings.security == "none" else certificates(ca_file)

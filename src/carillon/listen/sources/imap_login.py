@@ -26,7 +26,7 @@ from carillon.connection_faults import (
     was_closed,
 )
 from carillon.listen.sources.mail import NotReached
-from carillon.vault import SecretText
+from carillon.oauth import Access, AccessTokens, Credentials, NoToken
 
 _REMEDIES = Remedies(
     encryption="Check --imap-security and --imap-port: tls is usual on 993, starttls on 143.",
@@ -59,9 +59,13 @@ class LoginSettings(Protocol):
     def answer_timeout(self) -> int: ...
 
 
-def log_in(settings: LoginSettings, tls: ssl.SSLContext | None, secret: SecretText) -> IMAPClient:
+def log_in(settings: LoginSettings, tls: ssl.SSLContext | None, secret: Credentials) -> IMAPClient:
     """A new connection, logged in. `tls`: None without encryption. Raises NotReached."""
-    words = _Words(settings)
+    words = _Words(settings, by_token=isinstance(secret, AccessTokens))
+    access = None
+    if isinstance(secret, AccessTokens):
+        with words.translated("token"):
+            access = secret.get()
     with words.translated("connect"):
         client = IMAPClient(
             settings.host,
@@ -75,13 +79,29 @@ def log_in(settings: LoginSettings, tls: ssl.SSLContext | None, secret: SecretTe
             with words.translated("starttls"):
                 client.starttls(tls)
         with words.translated("login"):
-            # PLAIN takes characters beyond ASCII, LOGIN does not.
-            login = client.plain_login if client.has_capability("AUTH=PLAIN") else client.login
-            login(settings.username, secret.reveal())
+            if isinstance(secret, AccessTokens):
+                assert access is not None
+                _log_in_by_token(client, settings.username, secret, access)
+            else:
+                # PLAIN takes characters beyond ASCII, LOGIN does not.
+                login = client.plain_login if client.has_capability("AUTH=PLAIN") else client.login
+                login(settings.username, secret.reveal())
     except BaseException:
         hang_up(client)
         raise
     return client
+
+
+def _log_in_by_token(client: IMAPClient, username: str, tokens: AccessTokens, access: Access) -> None:
+    """With a token. One that was kept for a while may be withdrawn by now: then with another, once."""
+    if not client.has_capability("AUTH=XOAUTH2"):
+        raise LoginError("it offers no login by XOAUTH2")
+    try:
+        client.oauth2_login(username, access.token.reveal())
+    except LoginError as error:
+        if access.is_new or _passing(error):
+            raise
+        client.oauth2_login(username, tokens.instead_of(access.token).reveal())
 
 
 def hang_up(client: IMAPClient) -> None:
@@ -100,7 +120,7 @@ def cut(client: IMAPClient) -> None:
 @contextmanager
 def translated(settings: LoginSettings) -> Iterator[None]:
     """What is raised within, of an open mailbox, comes out as NotReached."""
-    with _Words(settings).translated("read"):
+    with _Words(settings, by_token=False).translated("read"):
         yield
 
 
@@ -109,11 +129,14 @@ class _Words:
     """What went wrong at which step, and what to do about it."""
 
     settings: LoginSettings
+    by_token: bool
 
     @contextmanager
     def translated(self, step: str) -> Iterator[None]:
         try:
             yield
+        except NoToken as fault:
+            raise NotReached(str(fault), login=fault.refused) from None
         except (OSError, ValueError, IMAP4.error) as error:
             login = step == "login" and isinstance(error, LoginError) and not _passing(error)
             raise NotReached(self.of(error, step), login=login) from None
@@ -146,7 +169,9 @@ class _Words:
             if _passing(error):
                 return f"{where} cannot check the login now: {said}."
             return f"{where} refuses the login of {self.settings.username}: {said}. " + (
-                "Check user name and password; some providers want a password made for programs."
+                "Check the user name, what the sign-in allows, and that the mailbox may be read by IMAP."
+                if self.by_token
+                else "Check user name and password; some providers want a password made for programs."
             )
         return f"{where} does not do what it was asked for ({_DOING[step]}): {said}."
 

@@ -17,8 +17,8 @@ from pydantic import BeforeValidator
 from carillon.clock import monotonic
 from carillon.connection_settings import ConnectionSettings
 from carillon.listen.sources.mail import BATCH, MOST_BYTES, Arrived, Batch, Mark, NotReached
+from carillon.oauth import Credentials
 from carillon.settings_checks import text
-from carillon.vault import SecretText
 
 FOLDER = "new"
 TICK_SECONDS = 0.5
@@ -40,7 +40,7 @@ class MaildirMailbox:
 
     pushes = True
 
-    def __init__(self, settings: MaildirSettings, folder: Path, secret: SecretText | None) -> None:
+    def __init__(self, settings: MaildirSettings, folder: Path, secret: Credentials | None) -> None:
         del secret
         self._path = folder / Path(settings.path).expanduser()
         if not self._path.is_dir():

@@ -13,11 +13,13 @@ from typing import Any, Protocol
 
 from carillon.accounts import Account
 from carillon.errors import CarillonError, InputError, SettingsError
+from carillon.oauth import Credentials, Keep, tokens_of
+from carillon.oauth_settings import XOAUTH2, OAuthSettings, grant_of
 from carillon.send.outcomes import Envelope, Outcome
 from carillon.send.transports import maildir, smtp
 from carillon.send.transports.settings import TransportSettings, read_settings
 from carillon.settings_checks import did_you_mean
-from carillon.vault import SecretText, Vault
+from carillon.vault import Vault
 from carillon.words import AccountKind
 
 
@@ -64,7 +66,7 @@ class Offer:
     """A transport one can choose."""
 
     settings: type[TransportSettings]
-    make: Callable[[Any, Path, SecretText | None], Transport]
+    make: Callable[[Any, Path, Credentials | None], Transport]
     """From settings, the workspace's folder and the secret; raises SettingsError where they do not do."""
     kind: AccountKind
     """How the day of an account with it looks, unless the account says otherwise."""
@@ -91,16 +93,21 @@ def checked_settings(transport: str, values: Mapping[str, Any]) -> TransportSett
     return read_settings(offer(transport).settings, transport, values)
 
 
-def open_transport(account: Account, folder: Path, vault: Vault) -> Transport:
+def open_transport(account: Account, folder: Path, vault: Vault, keep: Keep | None = None) -> Transport:
     """The transport of an account, with its secret; nothing is opened yet.
 
+    `keep`: what to do with a refresh token that takes the place of the one there was.
     Raises InputError or WorkspaceError where it cannot be, naming the account.
     """
     try:
         settings = checked_settings(account.transport, account.settings)
-        secret = vault.find(account.secret, settings.secret_variable)
-        if settings.needs_secret and secret is None:
-            raise SettingsError("its password is missing; give it with `carillon account set`.")
+        secret: Credentials | None
+        if isinstance(settings, OAuthSettings) and settings.auth == XOAUTH2:
+            secret = tokens_of(grant_of(settings.model_dump(), account.secret, vault), keep)
+        else:
+            secret = vault.find(account.secret, settings.secret_variable)
+            if settings.needs_secret and secret is None:
+                raise SettingsError("its password is missing; give it with `carillon account set`.")
         return offer(account.transport).make(settings, folder, secret)
     except CarillonError as error:
         raise type(error)(f"account {account.name}: {error}") from None

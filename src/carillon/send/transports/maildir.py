@@ -18,10 +18,10 @@ from pydantic import BeforeValidator
 
 from carillon.clock import monotonic
 from carillon.errors import InputError
+from carillon.oauth import Credentials
 from carillon.send.outcomes import Deferred, Delivered, Envelope, Outcome, Unknown
 from carillon.send.transports.settings import TransportSettings
 from carillon.settings_checks import text, whole
-from carillon.vault import SecretText
 
 MAIL, COPY = ".eml", ".dry.eml"
 """How the names of files end: of emails, and of what a dry run writes."""
@@ -47,7 +47,7 @@ class MaildirTransport:
 
     is_local = True
 
-    def __init__(self, settings: MaildirSettings, folder: Path, secret: SecretText | None) -> None:
+    def __init__(self, settings: MaildirSettings, folder: Path, secret: Credentials | None) -> None:
         del secret
         self.connections = settings.connections
         self.path = folder / Path(settings.path).expanduser()

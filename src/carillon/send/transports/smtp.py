@@ -28,13 +28,14 @@ from carillon.connection_settings import (
     keep_the_password,
     with_usual_security,
 )
+from carillon.oauth import Credentials
+from carillon.oauth_settings import NEEDED, XOAUTH2, Auth, OAuthSettings, oauth_keys
 from carillon.send.outcomes import Deferred, Envelope, Outcome, Rejected, Unknown
 from carillon.send.transports.settings import TransportSettings
 from carillon.send.transports.smtp_login import Session, log_in
 from carillon.send.transports.smtp_replies import Stage, accepted, refused
 from carillon.send.transports.smtp_wire import Fault, Reply, Wire
 from carillon.settings_checks import one_of, text, whole
-from carillon.vault import SecretText
 
 ONE_WRITE = 16_384
 """Bytes of a message that go out together with its final dot: the operating system takes them at once."""
@@ -48,7 +49,7 @@ BEFORE, AFTER = "before the message was sent", "after the message was sent"
 Seconds = Annotated[int, whole(1, 600, "seconds")]
 
 
-class SmtpSettings(TransportSettings):
+class SmtpSettings(OAuthSettings, TransportSettings):
     """What an account of this transport says about its server."""
 
     host: Host
@@ -58,6 +59,7 @@ class SmtpSettings(TransportSettings):
     username: Annotated[str, BeforeValidator(text)] | None = None
     password_env: Variable | None = None
     """The variable that holds the password, if it is not stored."""
+    auth: Auth = "password"
     ca_file: Annotated[str, BeforeValidator(text)] | None = None
     """Certificates (PEM) to trust besides the system's; a relative path counts from the workspace."""
     hello: Host | None = None
@@ -72,7 +74,7 @@ class SmtpSettings(TransportSettings):
 
     @property
     def secret_variable(self) -> str | None:
-        return self.password_env
+        return self.oauth_refresh_token_env if self.auth == XOAUTH2 else self.password_env
 
     @property
     def needs_secret(self) -> bool:
@@ -97,11 +99,25 @@ class SmtpSettings(TransportSettings):
         keep_the_password(self.host, self.username, self.security)
         return self
 
+    @model_validator(mode="after")
+    def _one_way_to_log_in(self) -> SmtpSettings:
+        given = oauth_keys(self.model_dump())
+        if self.auth != XOAUTH2:
+            if given:
+                raise ValueError(f"{min(given)} is of no use without auth xoauth2")
+            return self
+        if self.password_env is not None:
+            raise ValueError("auth xoauth2 needs no password: leave password_env out")
+        needed = {"username": self.username} | {key: given.get(key) for key in NEEDED}
+        if missing := [key for key, value in needed.items() if value is None]:
+            raise ValueError(f"auth xoauth2 needs {', '.join(missing)} as well")
+        return self
+
 
 class SmtpTransport:
     """A server and how to reach it. Raises SettingsError where `ca_file` cannot be used."""
 
-    def __init__(self, settings: SmtpSettings, folder: Path, secret: SecretText | None) -> None:
+    def __init__(self, settings: SmtpSettings, folder: Path, secret: Credentials | None) -> None:
         self.settings, self.secret = settings, secret
         self.connections, self.is_local = settings.connections, settings.is_local
         self._ca_file = folder / settings.ca_file if settings.ca_file else None

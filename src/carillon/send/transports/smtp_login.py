@@ -21,6 +21,7 @@ from carillon.connection_faults import (
     reason_not_connected,
     was_closed,
 )
+from carillon.oauth import Access, AccessTokens, Credentials, NoToken
 from carillon.send.outcomes import Deferred
 from carillon.send.transports.smtp_replies import wait_asked
 from carillon.send.transports.smtp_wire import Reply
@@ -30,6 +31,8 @@ _NOT_KNOWN = {500, 501, 502, 503, 504}
 """The server does not have this command."""
 _OTHER_METHOD = _NOT_KNOWN | {534}
 """The server does not do this kind of login after all. 535 is a wrong password: asking again may lock out."""
+_NOT_BELIEVED = 535
+"""Who we are: RFC 4954, for a token as for a password."""
 _REMEDIES = Remedies(
     encryption="Check --security and --port: starttls is usual on 587, tls on 465.",
     trust="--set ca_file=FILE",
@@ -65,7 +68,11 @@ class Session:
 
 
 async def log_in(
-    settings: LoginSettings, tls: ssl.SSLContext | None, secret: SecretText | None, where: str, seconds: float
+    settings: LoginSettings,
+    tls: ssl.SSLContext | None,
+    secret: Credentials | None,
+    where: str,
+    seconds: float,
 ) -> Session | Deferred:
     """A new connection, within `seconds`. `tls`: None without encryption; `where`: the server, in words."""
     client = SMTP(
@@ -77,11 +84,11 @@ async def log_in(
         start_tls=False,
         tls_context=tls,
     )
-    words = _Words(settings, where, seconds)
+    words = _Words(settings, where, seconds, by_token=isinstance(secret, AccessTokens))
     try:
         async with asyncio.timeout(seconds):
             await _log_in(client, settings, secret, words)
-    except (SMTPException, OSError, ValueError) as error:
+    except (SMTPException, NoToken, OSError, ValueError) as error:
         client.close()
         return Deferred(words.of(error), words.wait(error), account=True)
     except BaseException:
@@ -90,7 +97,12 @@ async def log_in(
     return _session(client)
 
 
-async def _log_in(client: SMTP, settings: LoginSettings, secret: SecretText | None, words: _Words) -> None:
+async def _log_in(client: SMTP, settings: LoginSettings, secret: Credentials | None, words: _Words) -> None:
+    access = None
+    if isinstance(secret, AccessTokens):
+        words.step = "token"
+        access = await asyncio.to_thread(secret.get)
+    words.step = "connect"
     await client.connect()
     if settings.security == "starttls":
         words.step = "starttls"
@@ -104,7 +116,11 @@ async def _log_in(client: SMTP, settings: LoginSettings, secret: SecretText | No
         await client.helo()
     if settings.username is not None and secret is not None:
         words.step = "login"
-        await _authenticate(client, settings.username, secret)
+        if isinstance(secret, AccessTokens):
+            assert access is not None
+            await _authenticate_by_token(client, settings.username, secret, access)
+        else:
+            await _authenticate(client, settings.username, secret)
 
 
 async def _authenticate(client: SMTP, username: str, secret: SecretText) -> None:
@@ -124,6 +140,19 @@ async def _authenticate(client: SMTP, username: str, secret: SecretText) -> None
         else:
             return
     raise last or SMTPException("no login")
+
+
+async def _authenticate_by_token(client: SMTP, username: str, tokens: AccessTokens, access: Access) -> None:
+    """Log in with a token. One that was kept for a while may be withdrawn by now: then with another, once."""
+    if "xoauth2" not in client.server_auth_methods:
+        raise SMTPException("no login")
+    try:
+        await client.auth_xoauth2(username, access.token.reveal())
+    except SMTPAuthenticationError as error:
+        if access.is_new or error.code != _NOT_BELIEVED:
+            raise
+        token = await asyncio.to_thread(tokens.instead_of, access.token)
+        await client.auth_xoauth2(username, token.reveal())
 
 
 def _session(client: SMTP) -> Session:
@@ -151,10 +180,13 @@ class _Words:
     settings: LoginSettings
     where: str
     seconds: float
+    by_token: bool
     step: str = "connect"
 
     def wait(self, error: BaseException) -> float | None:
         """What the server asked for, if it refused for the moment only."""
+        if isinstance(error, NoToken):
+            return error.wait
         if isinstance(error, SMTPResponseException) and 400 <= error.code < 500:
             return wait_asked(Reply(error.code, error.message))
         return None
@@ -162,10 +194,14 @@ class _Words:
     def of(self, error: BaseException) -> str:
         if isinstance(error, SMTPResponseException):
             return self._refusal(error)
+        if isinstance(error, NoToken):
+            return str(error)
         chain = chain_of(error)
         found = about_name_or_encryption(chain, self.where, self.settings.host, _REMEDIES)
         if found is not None:
             return found
+        if self.step == "token":
+            return f"no access token for {self.where} came within {self.seconds:.0f} s."
         if any(isinstance(one, TimeoutError) for one in chain):
             return (
                 f"{self.where} does not answer within {self.seconds:.0f} s ({self._doing()}). "
@@ -183,6 +219,8 @@ class _Words:
                 "(port 465 as a rule)."
             )
         if self.step == "login" and not was_closed(chain):
+            if self.by_token:
+                return f"{self.where} offers no login by XOAUTH2. Check --host, --security and --port."
             return (
                 f"{self.where} offers no login we know (PLAIN, LOGIN, CRAM-MD5). Check --security and "
                 "--port, or take the user name away if it needs none."
@@ -190,12 +228,14 @@ class _Words:
         return f"{self.where} closed the connection ({self._doing()}). Check --security and --port."
 
     def _refusal(self, error: SMTPResponseException) -> str:
-        said = str(Reply(error.code, " ".join(error.message.split())))
+        said = str(Reply(error.code, " ".join(error.message.split()))).rstrip(".")
         if error.code < 0:
             return f"{self.where} does not speak SMTP ({error.message[:80]!r}). Check host and port."
         if self.step == "login" and error.code >= 500:
             return f"{self.where} refuses the login of {self.settings.username}: {said}. " + (
-                "Check user name and password; some providers want a password made for programs."
+                "Check the user name, what the sign-in allows, and that the mailbox may send by SMTP."
+                if self.by_token
+                else "Check user name and password; some providers want a password made for programs."
             )
         if self.step == "starttls":
             return f"{self.where} refuses STARTTLS: {said}."
