@@ -95,3 +95,17 @@ def test_an_email_that_left_before_a_restore_is_not_made_again(workspace: Worksp
     assert [row["step_key"] for row in found] == ["first", "second"]
     assert found[0] == sent
     assert [row[2] for row in history(workspace, one)] == ["sent"]
+
+
+def test_who_has_no_name_is_not_called_by_the_address_twice(workspace: Workspace) -> None:
+    sender = account(workspace, display_name=None)
+    contacts(workspace, 1)
+    enroll(workspace, add_sequence(workspace, steps(("first", "email", {"template": "plain"}))), 1)
+
+    def work(connection: Connection) -> None:
+        made = templates.add(connection, Source("plain", 0, "Hello", None, "A word"), NOW, "t")
+        templates.activate(connection, "plain", made.version, NOW, "t")
+
+    workspace.database.write(work)
+    (written,) = message_of(workspace)["From"].addresses
+    assert (written.display_name, written.addr_spec) == ("", sender.address)

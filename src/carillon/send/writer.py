@@ -85,9 +85,11 @@ class Writer:
         first, last = recipient.fields.get("first_name", ""), recipient.fields.get("last_name", "")
         kind = occasion.email_type
         campaign = occasion.campaign.name if occasion.campaign else kind
+        sender = rendered.from_name or one_line(self.sender.name)
         return Mail(
             boundary=f"{schedule & 0xFFFF_FFFF_FFFF_FFFF:0{BOUNDARY_LENGTH}x}",
-            from_name=rendered.from_name or one_line(self.sender.name),
+            # Who has no name is not called by the address twice.
+            from_name="" if sender == self.account.address else sender,
             from_address=reachable(self.account.address),
             to_name=one_line(f"{first} {last}"),
             to_address=reachable(recipient.email),
