@@ -25,6 +25,15 @@ def today(clock: Clock, zone: ZoneInfo) -> date:
     return clock.now().astimezone(zone).date()
 
 
+def whole_minute(moment: datetime) -> datetime:
+    """The minute that a moment lies in.
+
+    What begins "now" begins with it: then it is due also for a command whose clock was set to the same
+    moment (`--now`) and is a little behind.
+    """
+    return moment.replace(second=0, microsecond=0)
+
+
 class SystemClock:
     """The computer's own clock."""
 

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from carillon.accounts import Account
+from carillon.clock import whole_minute
 from carillon.days import day_number
 from carillon.dealing import NO_ROOM, Room, deal
 from carillon.pace.assign import times
@@ -125,15 +126,12 @@ def _makeable(
 
 
 def _hours(workspace: Workspace, today: date, now: datetime) -> tuple[datetime, datetime]:
-    """From the workspace's send time, or this minute if that is past, to the end of its day.
-
-    The whole minute: what is released now is due for whoever looks with a clock that is a moment behind.
-    """
+    """From the workspace's send time, or this minute if that is past, to the end of its day."""
     zone = workspace.settings.workspace.zone
     send_time = workspace.settings.timing_constants.send_time
     start = datetime.combine(today, send_time, zone)
     end = datetime.combine(today + timedelta(days=1), time(0), zone)
-    return max(start, now.replace(second=0, microsecond=0)), end
+    return max(start, whole_minute(now)), end
 
 
 def _room(account: Account, taken: int, start: datetime, end: datetime) -> Room:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, text
 
+from carillon.clock import whole_minute
 from carillon.errors import InputError
 from carillon.sequences import Sequence
 from carillon.store import outreach
@@ -79,7 +80,7 @@ def start(
         lay(connection, found, now, zone, again=False)
     else:
         was_held = found.status is SequenceStatus.PAUSED and _begin(found, now) <= now
-        begin = _begin(found, now) if was_held else now
+        begin = _begin(found, now) if was_held else whole_minute(now)
         found = set_status(connection, found, SequenceStatus.ACTIVE, now, by, begin)
         lay(connection, found, now, zone, again=True)
     return standing(connection, found, zone)
@@ -164,7 +165,7 @@ def stage_starts(
     run(f"create temp table temp_starts (place bigint primary key, start {kind})")
     if sequence.status not in BEGUN:
         return Places(contacts + 1, 0)
-    begin = max(now, _begin(sequence, now)).astimezone(zone)
+    begin = max(whole_minute(now), _begin(sequence, now)).astimezone(zone)
     each = sequence.settings.drip_per_day
     if each is None:
         insert_rows(connection, "temp_starts", ("place", "start"), [(0, stamp(begin))])
