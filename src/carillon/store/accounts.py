@@ -20,6 +20,7 @@ from carillon.settings_checks import did_you_mean
 from carillon.store import audit, inboxes
 from carillon.store.bulk import is_sqlite
 from carillon.store.engine import scalar
+from carillon.store.json_values import object_of
 from carillon.store.moments import moment_of, stamp
 from carillon.words import AccountStatus, Status
 
@@ -198,8 +199,8 @@ def _account(row: Any) -> Account:
     values = dict(zip(_FIELDS, row, strict=True))
     values |= {
         "id": int(values["id"]),
-        "settings": _object(values["settings"]) or {},
-        "inbox": _object(values["inbox"]),
+        "settings": object_of(values["settings"]) or {},
+        "inbox": object_of(values["inbox"]),
         "created": moment_of(values["created"]),
         "updated": moment_of(values["updated"]),
     }
@@ -208,12 +209,3 @@ def _account(row: Any) -> Account:
 
 def _json(values: Mapping[str, Any]) -> str:
     return json.dumps(dict(values), ensure_ascii=False, sort_keys=True)
-
-
-def _object(value: object) -> dict[str, Any] | None:
-    """SQLite gives text, PostgreSQL what it says."""
-    try:
-        found = json.loads(value) if isinstance(value, str) else value
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None

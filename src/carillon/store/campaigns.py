@@ -7,7 +7,6 @@ were not there. Who the targets are stands in `store.campaign_targets`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from datetime import date, datetime
@@ -29,6 +28,7 @@ from carillon.errors import InputError
 from carillon.store.bulk import is_sqlite
 from carillon.store.campaign_log import CREATED, Change, said, write, written
 from carillon.store.engine import scalar
+from carillon.store.json_values import object_of
 from carillon.store.moments import moment, moment_of
 from carillon.words import LAST_INSTANCE, TargetStatus
 
@@ -272,7 +272,7 @@ def _instance(row: Any) -> Instance:
         status,
         _day(start),
         _day(end),
-        _object(metadata),
+        object_of(metadata) or {},
         moment_of(created),
     )
 
@@ -306,12 +306,3 @@ def _day(value: str | None) -> date | None:
         return date.fromisoformat(value) if value else None
     except ValueError:
         return None
-
-
-def _object(value: object) -> dict[str, Any]:
-    """SQLite gives text, PostgreSQL what it says."""
-    try:
-        found = json.loads(value) if isinstance(value, str) else value
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}

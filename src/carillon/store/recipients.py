@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +10,7 @@ from sqlalchemy import Connection, text
 
 from carillon.store.bulk import is_sqlite
 from carillon.store.engine import dbapi
+from carillon.store.json_values import object_of
 
 FIELDS = (
     "email", "first_name", "last_name", "phone_number", "zip_code", "state", "birth_date", "effective_date",
@@ -53,7 +53,7 @@ def recipients(connection: Connection, ids: Iterable[int]) -> dict[int, Recipien
         for number, given, *values in rows.fetchall():
             fields = dict(zip(FIELDS, [str(value or "") for value in values], strict=True))
             if fields["email"]:
-                attributes = {name: "" if it is None else it for name, it in _object(given).items()}
+                attributes = {name: "" if it is None else it for name, it in (object_of(given) or {}).items()}
                 found[number] = Recipient(number, fields["email"], fields, attributes)
     return found
 
@@ -72,7 +72,7 @@ def campaigns(connection: Connection, ids: Iterable[int]) -> dict[int, About]:
             "select id, instance_name, campaign_type, metadata from campaign_instances"
             f" where id in ({listed})"
         )
-        found |= {int(row[0]): About(row[1], row[2], _object(row[3])) for row in rows}
+        found |= {int(row[0]): About(row[1], row[2], object_of(row[3]) or {}) for row in rows}
     return found
 
 
@@ -100,7 +100,7 @@ def attribute_names(connection: Connection, wanted: Iterable[str] = ()) -> set[s
     rows = connection.execute(
         text("select attributes from contacts where attributes is not null limit :n"), {"n": SAMPLE}
     )
-    found = {name for row in rows for name in _object(row[0])}
+    found = {name for row in rows for name in object_of(row[0]) or {}}
     sqlite = is_sqlite(connection)
     has = "json_type(attributes, :name) is not null" if sqlite else "jsonb_exists(attributes, :name)"
     for name in set(wanted) - found:
@@ -116,11 +116,3 @@ def _lists(ids: Iterable[int], size: int = 500) -> Iterator[str]:
     every: Sequence[int] = sorted({int(one) for one in ids})
     for begin in range(0, len(every), size):
         yield ", ".join(map(str, every[begin : begin + size]))
-
-
-def _object(value: object) -> dict[str, Any]:
-    try:
-        found = json.loads(value) if isinstance(value, str) else value
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}

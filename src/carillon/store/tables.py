@@ -3,6 +3,7 @@
 What belongs here: tables, columns, indexes. What does not: statements about them. A change here needs
 a migration beside it; a test compares the two roads. `email_schedules` is a view over `plan` and
 `outbox`, made by the migrations. Sequences, what comes back and jobs have files of their own.
+One table after the other; the planner's and the dispatcher's are long because they are many.
 """
 
 from __future__ import annotations
