@@ -2,18 +2,18 @@
 
 What belongs here: tables, columns, indexes. What does not: statements about them. A change here needs
 a migration beside it; a test compares the two roads. `email_schedules` is a view over `plan` and
-`outbox`, made by the migrations. Sequences, what comes back and jobs have files of their own.
+`outbox`, made by the migrations. Sequences, what comes back, pace, jobs and the web have files of their own.
 One table after the other; the planner's and the dispatcher's are long because they are many.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, Table, Text, func
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, Table, Text, false, func
 
-from carillon.store import tables_jobs, tables_listening, tables_sequences, tables_web
+from carillon.store import tables_jobs, tables_listening, tables_pace, tables_sequences, tables_web
 from carillon.store.tables_base import NOW, Id, Json, Moment, metadata
 
-__all__ = ["metadata", "tables_jobs", "tables_listening", "tables_sequences", "tables_web"]
+__all__ = ["metadata", "tables_jobs", "tables_listening", "tables_pace", "tables_sequences", "tables_web"]
 
 contacts = Table(
     "contacts",
@@ -374,6 +374,12 @@ accounts = Table(
     Column("max_per_second", Integer),
     Column("max_per_domain_per_minute", Integer),
     Column("send_delay_seconds", Integer, nullable=False, server_default="0"),
+    Column("warmup_enabled", Boolean, nullable=False, server_default=false()),
+    Column("warmup_day", Integer, nullable=False, server_default="1", doc="of the ramp, the first is 1"),
+    Column("warmup", Json, doc="the account's own figures of the ramp; none: the workspace's"),
+    Column("pacing", Json, doc="its own hours, days and weights; none: the workspace's"),
+    Column("holidays", Text, doc="country, or country and region, as library holidays writes them"),
+    Column("smart_scheduling", Json, doc="its own settings; none: the workspace's"),
     Column("status", Text, nullable=False, server_default="active", doc="words.AccountStatus"),
     Column("last_error", Text),
     Column("created_at", Moment),
