@@ -13,6 +13,8 @@ from typing import Any
 
 from carillon import settings_checks as checks
 from carillon.addresses import is_valid
+from carillon.holiday_days import country
+from carillon.settings_pacing import faults_of_own
 from carillon.words import AccountKind, AccountStatus
 
 DEFAULT_GROUP = "default"
@@ -26,6 +28,7 @@ MOST = {
 }
 """The limits an account can have and the highest value of each; None is no limit."""
 LONGEST_DELAY = 86_400
+LAST_WARMUP_DAY = 100_000
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,20 @@ class Account:
     """To one recipient domain."""
     send_delay_seconds: int = 0
     """Least gap between two emails."""
+    warmup_enabled: bool = False
+    """It begins with few emails a day and sends more with every day."""
+    warmup_day: int = 1
+    """How far it has come: the first day is 1."""
+    warmup: Mapping[str, Any] | None = None
+    """Figures of its own for the ramp, keys as in `settings.Warmup`; the workspace's hold for the rest."""
+    pacing: Mapping[str, Any] | None = None
+    """What its days look like, keys as in `settings_pacing.DayPattern`; the same."""
+    holidays: str | None = None
+    """The country, or country and region like US-CA, whose holidays are days off."""
     status: str = AccountStatus.ACTIVE.value
     last_error: str | None = None
+    resumed: datetime | None = None
+    """When it was last let go on: what came back before does not count against it any more."""
     created: datetime | None = None
     """Aware, in UTC."""
     updated: datetime | None = None
@@ -84,10 +99,16 @@ def account_faults(account: Account) -> list[str]:
         found.append(
             f"send_delay_seconds must be from 0 to {LONGEST_DELAY}, not {account.send_delay_seconds}"
         )
+    if not 1 <= account.warmup_day <= LAST_WARMUP_DAY:
+        found.append(f"warmup_day must be from 1 to {LAST_WARMUP_DAY:,}, not {account.warmup_day:,}")
+    if account.warmup_enabled and account.kind == AccountKind.RELAY:
+        found.append("warm-up is for mailboxes and this is a relay, without slots; make its kind mailbox")
+    found += faults_of_own(account.pacing, account.warmup)
     for check, value in (
         (checks.identifier, account.group),
         (checks.text, account.display_name),
         (checks.zone, account.timezone),
+        (country, account.holidays),
     ):
         try:
             if value is not None:

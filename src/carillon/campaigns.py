@@ -3,7 +3,8 @@
 What belongs here: the shapes the rooms share and the rules about one campaign alone (decision 0003).
 What does not: who its targets are and on which day they are written to (the planner), or how it is stored
 (`store.campaigns`). An instance's `metadata` may override each of its type's fields, name templates for
-follow-ups (`followup_templates`) and for A/B tests (`variants`); all other keys are the user's own.
+follow-ups (`followup_templates`) and for A/B tests (`variants`), and the accounts its emails go through
+(`account_group`); all other keys are the user's own.
 What other programs stored may be anything, so reading ignores what checking refuses.
 """
 
@@ -17,7 +18,9 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from carillon.errors import InputError
 from carillon.settings_checks import identifier
+from carillon.settings_timing import KEY, override_from
 from carillon.words import InstanceStatus, Tier
 
 FIRST_DAY, LAST_DAY = date(1970, 1, 2), date(2120, 12, 31)
@@ -31,6 +34,7 @@ _STORABLE = {"days": range(-60_000, 60_001), "priority": range(256)}
 """What has a place in a plan row: other programs may have stored more than we would take."""
 
 FOLLOWUP_TEMPLATES, VARIANTS = "followup_templates", "variants"
+ACCOUNT_GROUP = "account_group"
 _TEMPLATE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -137,6 +141,12 @@ class Campaign:
     @property
     def is_archived(self) -> bool:
         return self.instance.status == InstanceStatus.ARCHIVED
+
+    @property
+    def account_group(self) -> str | None:
+        """The accounts that its emails go through; None: what its type says."""
+        given = self.instance.metadata.get(ACCOUNT_GROUP)
+        return given if given is not None and not _group_fault(given) else None
 
     @property
     def followup_templates(self) -> dict[Tier, str]:
@@ -254,6 +264,12 @@ def metadata_faults(metadata: Mapping[str, object]) -> list[str]:
         found += _followup_faults(metadata[FOLLOWUP_TEMPLATES])
     if VARIANTS in metadata:
         found += _variant_faults(metadata[VARIANTS])
+    if ACCOUNT_GROUP in metadata and (fault := _group_fault(metadata[ACCOUNT_GROUP])):
+        found.append(f"{ACCOUNT_GROUP}: {fault}")
+    try:
+        override_from(metadata.get(KEY), "")
+    except InputError as error:
+        found.append(str(error).removeprefix(": "))
     if not _is_storable(metadata):
         found.append("NUL, half characters and numbers that are none cannot be stored as JSON")
     return [f"metadata: {one}" for one in found]
@@ -276,6 +292,14 @@ def _name_fault(name: str) -> str:
             f"the campaign's name {name[:LONGEST_NAME]!r} must have 1 to {LONGEST_NAME} characters on one "
             "line, without blanks at its ends"
         )
+    return ""
+
+
+def _group_fault(value: object) -> str:
+    try:
+        identifier(value)
+    except ValueError as error:
+        return str(error)
     return ""
 
 

@@ -30,8 +30,13 @@ def people_of(frame: pl.DataFrame) -> People:
 
 def zones_of(frame: pl.DataFrame, default: ZoneInfo) -> list[ZoneInfo]:
     """Where each contact lives: its own time zone, else its ZIP's, else `default`."""
+    return [zone or default for zone in known_zones_of(frame)]
+
+
+def known_zones_of(frame: pl.DataFrame) -> list[ZoneInfo | None]:
+    """The same, None where neither is known."""
     own, by_zip = frame["timezone"].to_list(), zone_names(frame["zip_code"])
-    return [_zone(mine) or _zone(there) or default for mine, there in zip(own, by_zip, strict=True)]
+    return [_zone(mine) or _zone(there) for mine, there in zip(own, by_zip, strict=True)]
 
 
 @cache

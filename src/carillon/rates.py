@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from carillon.accounts import Account
+from carillon.words import AccountKind
 
 SECOND = 1_000_000
 
@@ -79,11 +80,15 @@ def take(
 
 
 def limits_of(account: Account) -> Limits:
-    """An account's limits as the dispatcher and the release count them."""
+    """An account's limits as the dispatcher and the release count them.
+
+    A mailbox's hour is not cut into equal parts: its slots are as they are, and they are counted
+    (`store.slot_claims`).
+    """
     return Limits.of(
         account.max_per_second,
         account.max_per_minute,
-        account.max_per_hour,
+        None if account.kind == AccountKind.MAILBOX else account.max_per_hour,
         account.send_delay_seconds,
         account.daily_limit,
         account.max_per_domain_per_minute,

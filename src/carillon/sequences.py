@@ -21,6 +21,7 @@ from carillon.errors import InputError
 from carillon.sequences_conditions import Condition, condition_of, plain_condition
 from carillon.settings_checks import Misfit, Misfits, one_of, shown, whole
 from carillon.settings_sections import Flag, Name, Section, Text, Weekday
+from carillon.settings_timing import Country, SmartOverride
 from carillon.settings_values import plain
 from carillon.words import ActionKind, DelayUnit, ExitReason, SequenceStatus, StepType
 
@@ -57,19 +58,6 @@ def _url(value: object) -> str:
     if not url.startswith(("https://", "http://")):
         raise ValueError(f'{shown(url)} is no web address; write it like "https://example.org/hook"')
     return url
-
-
-def _country(value: object) -> str:
-    from holidays import country_holidays
-
-    word = value.strip().upper() if isinstance(value, str) else ""
-    try:
-        # Asked one by one: the list of all of them takes a second.
-        country_holidays(word)
-    except NotImplementedError:
-        text = f'{shown(value)} is not a country whose holidays are known; use a code like "US"'
-        raise ValueError(text) from None
-    return word
 
 
 Title = Annotated[str, BeforeValidator(title)]
@@ -251,8 +239,10 @@ class SequenceSettings(Section):
     """The accounts it is sent through; none: the default group."""
     working_days: tuple[Weekday, ...] = Field(default=checks.WEEKDAYS[:5])
     """What a delay in working days counts."""
-    holidays: Annotated[str, BeforeValidator(_country)] | None = None
+    holidays: Country | None = None
     """The country whose holidays are no working days; none: none are."""
+    smart_scheduling: SmartOverride | None = None
+    """Where it says otherwise than its campaign or the workspace when emails leave."""
 
     @model_validator(mode="after")
     def _work_sometimes(self) -> SequenceSettings:

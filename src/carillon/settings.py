@@ -22,6 +22,8 @@ from carillon.errors import InputError, SettingsError
 from carillon.settings_checks import Misfit, Misfits, did_you_mean
 from carillon.settings_listening import Listening
 from carillon.settings_load import FILE_NAME, Origin, leaves, read_settings, template_for
+from carillon.settings_logging import Logging
+from carillon.settings_pacing import Pacing, Warmup
 from carillon.settings_sections import (
     AepConfig,
     AepTemplates,
@@ -45,6 +47,8 @@ from carillon.settings_sections import (
     Workspace,
 )
 from carillon.settings_sending import Safety, Sending, Tracking
+from carillon.settings_sequences import Sequences
+from carillon.settings_timing import SmartScheduling
 from carillon.settings_web import Web, Webhooks
 from carillon.settings_yaml import Document, parse_yaml, read_yaml
 
@@ -60,18 +64,23 @@ __all__ = [
     "Features",
     "Listening",
     "LoadBalancing",
+    "Logging",
     "MonthDay",
     "Origin",
+    "Pacing",
     "PostWindowTemplates",
     "Priorities",
     "Processing",
     "Purpose",
     "Safety",
     "Sending",
+    "Sequences",
     "Settings",
+    "SmartScheduling",
     "StateRules",
     "TimingConstants",
     "Tracking",
+    "Warmup",
     "Web",
     "Webhooks",
     "Window",
@@ -102,11 +111,16 @@ class Settings(Section):
     """Name -> what campaigns of this type are like; the database has further types."""
     email_templates: EmailTemplates = EmailTemplates()
     sending: Sending = Sending()
+    pacing: Pacing = Pacing()
+    warmup: Warmup = Warmup()
+    smart_scheduling: SmartScheduling = SmartScheduling()
+    sequences: Sequences = Sequences()
     safety: Safety = Safety()
     tracking: Tracking = Tracking()
     listening: Listening = Listening()
     processing: Processing = Processing()
     audit: Audit = Audit()
+    logging: Logging = Logging()
     web: Web = Web()
     webhooks: Webhooks = Webhooks()
 
@@ -169,6 +183,8 @@ class Settings(Section):
                 "features": {"campaigns", "followups", "load_balancing"},
             }
         )
+        if self.sequences.count_in_frequency_limit:
+            planning["sequences"] = self.sequences.model_dump()
         canonical = json.dumps(planning, sort_keys=True, separators=(",", ":"), default=_canonical)
         return hashlib.sha256(canonical.encode()).hexdigest()
 

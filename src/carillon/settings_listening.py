@@ -14,6 +14,8 @@ from carillon.settings_checks import whole
 from carillon.settings_sections import Section
 
 MOST_FOLDERS = 20
+SOFT_BOUNCES = 3
+"""So many emails in a row that come back for a while are as good as one that does for ever."""
 
 
 def folder(value: object) -> str:
@@ -45,5 +47,7 @@ class Listening(Section):
     """How far back a mailbox is read at first, and when its server has numbered its messages anew."""
     folders: Folders = ("INBOX",)
     """Those that are read, the most important one first."""
+    soft_bounces: Annotated[int, whole(1, 100, "emails")] = SOFT_BOUNCES
+    """Emails in a row that come back for a while until nobody writes to the address any more."""
     raw_retention_days: Annotated[int, whole(1, 3650, "days")] = 90
     """Days that received messages are kept as they came; what followed from them stays."""

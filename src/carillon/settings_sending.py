@@ -5,13 +5,15 @@ Import from `carillon.settings`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from decimal import Decimal
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from carillon import settings_checks as checks
-from carillon.settings_sections import Flag, Section, Text
+from carillon.settings_sections import Flag, Name, Section, Share, Text
 
 
 def public_url(value: object) -> str:
@@ -67,6 +69,8 @@ class Sending(Section):
     """What recipients read as the sender; None: the account's display name."""
     quiet_hours: Hours | None = None
     """When nobody is written to, by the clock where they live; None: emails go at any hour."""
+    account_groups: Mapping[Name, Name] = Field(default_factory=dict)
+    """By type of email or campaign, the group of accounts its emails go through; others: `default`."""
 
 
 class Safety(Section):
@@ -80,6 +84,10 @@ class Safety(Section):
         Literal["hold", "assume_sent", "resend"], checks.one_of("hold", "assume_sent", "resend")
     ] = "hold"
     """What becomes of an email of which nobody knows whether it was sent."""
+    brake_bounce_rate: Share = Decimal("0.05")
+    """Share of bounces above which a relay is paused; days and least number as in `warmup`."""
+    brake_complaint_rate: Share = Decimal("0.001")
+    """Share of complaints above which it is."""
     allow_private_webhooks: Flag = False
     """Webhooks may call servers that are not on the internet."""
 

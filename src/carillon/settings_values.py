@@ -15,6 +15,7 @@ from decimal import Decimal
 from pydantic import BaseModel
 
 from carillon.settings import MonthDay, Settings
+from carillon.settings_timing import SmartOverride
 
 SECRET = "database.url"
 
@@ -53,6 +54,8 @@ def plain(value: object) -> object:
     match value:
         case MonthDay():
             return f"{value.month:02}-{value.day:02}"
+        case SmartOverride():
+            return {name: plain(one) for name, one in value.named.items()}
         case BaseModel():
             fields = type(value).model_fields
             return {

@@ -50,6 +50,8 @@ class Web(Section):
     """The address it listens on."""
     port: Annotated[int, whole(1, 65535)] = 8323
     """The port it listens on."""
+    api_calls_per_minute: Annotated[int, whole(1, 1_000_000)] = 600
+    """Calls of the API that each key, and each person, may make a minute."""
 
 
 class Webhooks(Section):

@@ -29,6 +29,8 @@ from carillon.keyfile import make_once
 KEY_FILE = "carillon.links.key"
 KEY_VARIABLE = "CARILLON_LINK_KEYS"
 LONGEST_TOKEN = 6000
+LONGEST_MARK = 37
+"""Characters: 16 of an id, a dot, 20 of its proof."""
 LONGEST_URL = 4000
 """Characters of a link that may be tracked; longer ones stay as they are."""
 _KEY_BYTES, _SIGNATURE_BYTES = 32, 16
@@ -46,6 +48,8 @@ class Purpose(Enum):
     VIEW = "v"
     OPEN = "o"
     CLICK = "c"
+    WARMUP = "w"
+    """No link: the header of warm-up mail. `contact` is the account that gets it, `schedule` the message."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,11 @@ class LinkKeys:
     def mark(self, schedule: int) -> str:
         """A short proof that an email is ours, for its Message-ID; the same whichever key signs."""
         return f"{schedule & _UNSIGNED:x}.{_proof(self._marks[-1], schedule)}"
+
+    @staticmethod
+    def is_mark(text: str) -> bool:
+        """Whether a text looks like a mark; only `marked` says whether it is one of ours."""
+        return _MARK.fullmatch(text) is not None
 
     def marked(self, mark: str) -> int | None:
         """The schedule a mark was made for; None for one we did not make."""

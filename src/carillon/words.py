@@ -82,6 +82,22 @@ _TIER_TYPES = (
 )
 
 
+class Role(StrEnum):
+    """What a user of the web may do (`users.role`), from the least to the most."""
+
+    VIEWER = "viewer"
+    """Looks at everything."""
+    EDITOR = "editor"
+    """Also changes and sends."""
+    ADMIN = "admin"
+    """Also changes settings, accounts and users."""
+
+    def may(self, needed: Role) -> bool:
+        """Whether this role includes another."""
+        order = list(Role)
+        return order.index(self) >= order.index(needed)
+
+
 class InstanceStatus(StrEnum):
     """`campaign_instances.status`."""
 
@@ -188,6 +204,8 @@ class EventKind(StrEnum):
     SMS_DELIVERED = "sms_delivered"
     SMS_FAILED = "sms_failed"
     SMS_REPLIED = "sms_replied"
+    SMS_OPTED_OUT = "sms_opted_out"
+    """It says STOP: no SMS any more; email is another matter."""
     UNKNOWN = "unknown"
     """A provider's word that has no match here: noted as it came."""
 
@@ -214,6 +232,8 @@ class Wait(StrEnum):
     DAY_OVER = "day_over"
     """Released for an earlier day: the next release gives it back to the planner."""
     NOT_YET_DUE = "not_yet_due"
+    SLOT = "slot"
+    """Due, and its mailbox has no free slot for it yet."""
     ACCOUNT_LIMIT = "account_limit"
     """Due, and the account has no permit for it now."""
     ACCOUNT_FAULT = "account_fault"
@@ -233,6 +253,39 @@ class AccountStatus(StrEnum):
     ACTIVE = "active"
     PAUSED = "paused"
     ERROR = "error"
+
+
+class Activity(StrEnum):
+    """`send_slots.activity_period`: how busy people are at their mailboxes."""
+
+    PEAK = "peak"
+    NORMAL = "normal"
+    LOW = "low"
+
+
+class SlotStatus(StrEnum):
+    """`send_slots.status`."""
+
+    PENDING = "pending"
+    """Not come yet, or somebody is at it."""
+    SENT = "sent"
+    FAILED = "failed"
+    """It was used, and the email could not be sent."""
+    SKIPPED = "skipped"
+    """Missed for too long: its email took another."""
+
+
+class TimeChoice(StrEnum):
+    """`outbox.time_choice` and `send_outcomes.chosen`: how an email came by its hour; null: nobody chose."""
+
+    EXPLORE = "explore"
+    """Drawn by what is known of each hour."""
+    BEST = "best"
+    """The one with the highest expected rate."""
+    HOLDOUT = "holdout"
+    """Left as it was, for comparison."""
+    NONE = "none"
+    """There was none to choose from."""
 
 
 class AccountKind(StrEnum):

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from carillon.clock import Clock, today
 from carillon.errors import WorkspaceError
@@ -18,6 +20,9 @@ from carillon.settings_values import from_environment, values_of
 from carillon.store import versions
 from carillon.store.engine import Connection, Database, open_database
 from carillon.user import user_name
+
+if TYPE_CHECKING:
+    from carillon.log import Log
 
 EDITED = f"{FILE_NAME} edited"
 """How a version came about that no command made."""
@@ -35,6 +40,13 @@ class Workspace:
     def today(self) -> date:
         """The calendar date it is now in the workspace's time zone."""
         return today(self.clock, self.settings.workspace.zone)
+
+    @cached_property
+    def log(self) -> Log:
+        """Where what was done is written down."""
+        from carillon.log import open_log
+
+        return open_log(self.folder, self.settings.logging, self.clock)
 
     def note_version(self, connection: Connection, how: str = EDITED) -> bool:
         """Make a version of the settings unless the newest is the same. Returns whether one was made."""

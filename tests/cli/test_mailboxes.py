@@ -116,5 +116,12 @@ def test_replies_are_shown_without_what_a_terminal_would_obey(account: Accounts)
     (found,) = json.loads(account.run("-w", account.folder, "replies", "--json").out)["replies"]
     assert (found["email"], found["kind"], found["account"]) == ("person1@example.com", "replied", "main")
     assert "\x1b" not in found["text"]
+    assert found["read_at"] is None
+    new = account.run("-w", account.folder, "replies", "--unread", "--mark-read")
+    assert "1 new reply" in new.out
+    assert "Marked 1 reply as read." in new.out
+    assert account.run("-w", account.folder, "replies", "--unread").out == "Nothing new.\n"
+    (found,) = json.loads(account.run("-w", account.folder, "replies", "--json").out)["replies"]
+    assert found["read_at"] is not None
     nobody = account.run("-w", account.folder, "replies", "--since", "2100-01-01")
     assert "Nobody has written" in nobody.out

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import pty
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -120,6 +122,23 @@ def test_without_a_terminal_it_needs_a_yes(ready: Path, run: Run) -> None:
     refused = run("-w", ready, "--now", NOW, "send", "--once")
     assert (refused.code, "--yes" in refused.err) == (2, True)
     assert "main: sent 2" in said(run, ready, "send", "--once", "--yes")
+
+
+def test_doubts_are_settled_by_the_account(ready: Path, run: Run) -> None:
+    said(run, ready, "template", "activate", "spring")
+    said(run, ready, "release")
+    with closing(sqlite3.connect(ready / "carillon.db")) as database, database:
+        database.execute("update outbox set status = 'in_doubt', intent_at = '2026-01-01T10:00:00.000Z'")
+    for wrong in (["--all"], ["--sent"], ["1", "--all", "--sent"], ["--all", "--sent", "--unsent"]):
+        assert run("-w", ready, "doubts", *wrong).code == 2
+    assert "no account" in run("-w", ready, "doubts", "--all", "--sent", "--account", "nobody").err
+    early = ("doubts", "--all", "--sent", "--before", "2025-01-01T00:00")
+    assert said(run, ready, *early) == "No email is in doubt.\n"
+    assert len(json.loads(said(run, ready, "doubts", "--since", "2026-01-01", "--json"))["doubts"]) == 2
+    told = said(run, ready, "doubts", "--all", "--sent", "--account", "main")
+    assert told == "Settled 2 emails: they count as sent.\n"
+    again = json.loads(said(run, ready, "doubts", "--all", "--sent", "--json"))
+    assert (again["settled"], again["doubts"]) == (0, [])
 
 
 def test_doubts_tell_the_policy(ready: Path, run: Run) -> None:

@@ -14,7 +14,7 @@ from carillon.keys import FIRST_OF_SEQUENCES
 from carillon.sequences import SequenceSettings
 from carillon.store.dispatch import claim
 from carillon.store.enrollments import stop
-from carillon.store.inboxes import note_read
+from carillon.store.inboxes import note_read, waiting
 from carillon.store.moments import stamp
 from carillon.words import ExitReason
 from carillon.workspace import Workspace
@@ -210,14 +210,41 @@ def test_no_follow_up_before_the_mailbox_was_read(workspace: Workspace) -> None:
     end_emails(workspace, "sent", NOW)
     due = NOW + timedelta(days=3)
     workspace.database.write(lambda c: note_read(c, 1, ["INBOX"], due - timedelta(minutes=1)))
+    assert who_waits(workspace) == {}
     report = later(workspace, days=3, minutes=4)
     assert report.waiting.inbox == 1
+    assert who_waits(workspace) == {1: 1}
+    execute(workspace, "update sequences set status = 'paused'")
+    assert who_waits(workspace) == {}
+    execute(workspace, "update sequences set status = 'active'")
     assert standing(workspace, one) == ("active", "silent", due, None)
     workspace.database.write(lambda c: note_read(c, 1, ["INBOX"], due + timedelta(minutes=5)))
+    assert who_waits(workspace) == {}
     report = later(workspace, minutes=4)
     assert report.waiting.inbox == 0
     assert len(emails(workspace, one)) == 2
     execute(workspace, "update accounts set inbox = null")
+
+
+def test_only_who_waits_for_a_mailbox_is_counted(workspace: Workspace) -> None:
+    """An email that follows another one waits as well; a condition on something else does not."""
+    execute(workspace, "update accounts set inbox = '{}'")
+    texas = ("texas", "condition", {"when": {"attribute": {"field": "state", "is": "TX"}}}, "wait", "wait")
+    (one,) = enroll(workspace, add_sequence(workspace, steps(HELLO, AGAIN)), 1)
+    enroll(workspace, add_sequence(workspace, steps(HELLO, texas, DAYS3), "other"), 2)
+    advance(workspace)
+    assert who_waits(workspace) == {}, "a first email waits for no answer"
+    end_emails(workspace, "sent", NOW)
+    assert later(workspace, minutes=1).waiting.inbox == 1
+    assert who_waits(workspace) == {1: 1}
+    execute(workspace, "update accounts set inbox = null")
+    assert who_waits(workspace) == {}
+    assert standing(workspace, one)[1] == "again"
+
+
+def who_waits(workspace: Workspace) -> dict[int, int]:
+    with workspace.database.snapshot() as connection:
+        return waiting(connection, workspace.clock.now())
 
 
 def test_an_excluded_day_waits_for_the_first_that_is_not(workspace: Workspace) -> None:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import asyncio
+from datetime import UTC, date, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 
 from carillon.advance.run import advance
 from carillon.clock import ManualClock
+from carillon.days import day_number
+from carillon.events import Event
 from carillon.send.engine import Ready
+from carillon.send.run import dispatch
 from carillon.store import accounts, templates
 from carillon.store.engine import Connection
+from carillon.store.event_effects import Rules
+from carillon.store.events import apply
 from carillon.store.moments import stamp
 from carillon.templates import Source
-from carillon.words import Status
+from carillon.words import EventKind, Status
 from carillon.workspace import Workspace
 from tests.contract.conftest import NOW
 from tests.contract.outbox import account, books_of, contacts, execute
@@ -109,3 +115,34 @@ def test_who_has_no_name_is_not_called_by_the_address_twice(workspace: Workspace
     workspace.database.write(work)
     (written,) = message_of(workspace)["From"].addresses
     assert (written.display_name, written.addr_spec) == ("", sender.address)
+
+
+def test_what_an_absence_puts_off_into_a_window_leaves_behind_it(workspace: Workspace) -> None:
+    account(workspace)
+    # California: from 90 days before the birthday, 10 March, to 60 days after it, 7 August.
+    contacts(workspace, 1, zip_code="90210", state="CA", birth_date="1960-06-08")
+    workspace.database.write(
+        lambda c: templates.activate(
+            c, "plain", templates.add(c, Source("plain", 0, "Hi", None, "Hello"), NOW, "t").version, NOW, "t"
+        )
+    )
+    (one,) = enroll(workspace, add_sequence(workspace, WAY[:1]), 1)
+    advance(workspace)
+    away = Event(EventKind.AUTO_REPLIED, "imap", "1", NOW, contact=1, back_on=date(2026, 3, 16))
+    rules = Rules.of(workspace.settings)
+    assert workspace.database.write(lambda c: apply(c, [away], NOW, rules)).new
+    (mail,) = emails(workspace, one)
+    assert (mail["send"], mail["send_at"]) == (day_number(date(2026, 3, 17)), later_by(16))
+    workspace.clock.advance(timedelta(days=16))  # type: ignore[attr-defined]
+    report = asyncio.run(dispatch(workspace, asyncio.Event(), once=True, local_only=False))
+    assert report.counts == {"skipped": 1}
+    later(workspace, minutes=1)
+    (mail,) = emails(workspace, one)
+    assert (mail["status"], mail["send"]) == ("scheduled", day_number(date(2026, 8, 8)))
+
+
+def later_by(days: int) -> datetime:
+    """So many days later, at the same time on the clocks of Chicago, where summer time has begun."""
+    found = NOW + timedelta(days=days, hours=-1)
+    assert found.tzinfo is UTC
+    return found

@@ -5,23 +5,25 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import permutations
 from random import Random
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from carillon.days import day_number
 from carillon.events import Event
 from carillon.keys import CONTACT_SHIFT
 from carillon.store import correspondence
 from carillon.store import events as events_store
 from carillon.store.bulk import insert_rows
 from carillon.store.engine import Connection
-from carillon.store.event_effects import SOFT_BOUNCES, SOFT_REASON
+from carillon.store.event_effects import Rules
 from carillon.store.event_stops import public_domains
 from carillon.store.events import NOBODY, Applied, apply
-from carillon.store.moments import stamp
+from carillon.store.moments import moment_of, stamp
 from carillon.words import Bounce, EventKind, Status
 from carillon.workspace import Workspace
 from tests.contract.conftest import NOW
@@ -247,10 +249,44 @@ def test_soft_bounces_count_only_in_a_row(workspace: Workspace) -> None:
     happen(workspace, event(EventKind.DELIVERED, ids[4]))
     assert suppressed(workspace) == set()
     happen(workspace, soft(ids[2]))
-    assert SOFT_BOUNCES == 3
     assert query(workspace, "select address, scope, reason from suppressions") == [
-        ("person1@example.com", "all", SOFT_REASON)
+        ("person1@example.com", "all", "3 soft bounces in a row")
     ]
+
+
+@pytest.mark.parametrize(("limit", "reason"), [(1, "soft bounce"), (2, "2 soft bounces in a row")])
+def test_how_many_soft_bounces_count_is_said(workspace: Workspace, limit: int, reason: str) -> None:
+    account(workspace)
+    contacts(workspace, 1)
+    for number in range(1, limit + 1):
+        assert suppressed(workspace) == set()
+        email(workspace, 1, id=number, **SENT)
+        workspace.database.write(lambda c, number=number: apply(c, [soft(number)], NOW, Rules(limit)))  # type: ignore[misc]
+    assert query(workspace, "select address, reason from suppressions") == [("person1@example.com", reason)]
+
+
+def test_stop_by_sms_ends_sms_and_nothing_else(workspace: Workspace, sent: int) -> None:
+    execute(workspace, f"update contacts set phone_number = '+15550100001', sms_consent_at = '{stamp(NOW)}'")
+    enrolled(workspace, 1, 1)
+    waiting = email(workspace, 1, id=7)
+    sms = email(workspace, 1, id=8, channel="sms", parent_id=sent)
+    kind = EventKind.SMS_OPTED_OUT
+    stops = [
+        Event(kind, "twilio", "SM1:received:stop", NOW, address="+15550100001"),
+        Event(kind, "twilio", "SM1:received:1", NOW, contact=1, data={"text": "STOP"}),
+    ]
+    first = happen(workspace, *stops)
+    assert (len(first.new), first.suppressed, first.stopped) == (2, 1, 0)
+    assert happen(workspace, *stops).repeated == 2
+    consents = query(workspace, "select id, sms_consent_at is null from contacts order by id")
+    assert [(number, bool(none)) for number, none in consents] == [(1, True), (2, False)]
+    assert query(workspace, "select address, scope, reason from suppressions") == [
+        ("+15550100001", "all", "opted out by SMS")
+    ]
+    assert (states(workspace)[sms], states(workspace)[waiting]) == ("cancelled", "scheduled")
+    assert query(workspace, "select contact_id, event_type from contact_events order by contact_id") == [
+        (NOBODY, kind), (1, kind),
+    ]  # fmt: skip
 
 
 def test_only_people_click(workspace: Workspace, sent: int) -> None:
@@ -350,6 +386,29 @@ def test_an_absence_puts_the_next_step_off(workspace: Workspace, sent: int) -> N
     later = [str(row[1])[:10] for row in found]
     assert later == ["2026-03-17", "2026-03-01", "2026-05-30", "None"]
     assert ways(workspace) == dict.fromkeys((1, 2, 3, 4))
+
+
+def test_an_absence_puts_off_an_email_that_waits_too(workspace: Workspace, sent: int) -> None:
+    settings = ["{}", "{}", "{}", "{}", '{"postpone_on_out_of_office": false}']
+    early, late = NOW + timedelta(hours=1), datetime(2026, 3, 20, 15, tzinfo=UTC)
+    before_dawn = datetime(2026, 3, 2, 11, 30, tzinfo=UTC)
+    waiting = [(early, {}), (before_dawn, {}), (late, {}), (early, {"status": "processing"}), (early, {})]
+    for number, (wanted, (at, more)) in enumerate(zip(settings, waiting, strict=True), 1):
+        enrolled(workspace, number, 1, wanted, next_action_at=None)
+        row = {"send_at": stamp(at), "enrollment_id": number, "email_type": "sequence"} | more
+        email(workspace, 1, id=100 + number, **row)
+    away = event(EventKind.AUTO_REPLIED, sent, "away", back_on=date(2026, 3, 16))
+    workspace.database.write(lambda c: apply(c, [away], NOW, Rules(zone=ZoneInfo("America/Chicago"))))
+    rows = query(workspace, "select id, send, send_at from outbox where id > 100 and id < 106 order by id")
+    tuesday = day_number(date(2026, 3, 17))
+    # The same time on the clocks of Chicago, which have changed meanwhile.
+    assert [(number, send, moment_of(at)) for number, send, at in rows] == [
+        (101, tuesday, datetime(2026, 3, 17, 15, 30, tzinfo=UTC)),
+        (102, tuesday + 1, datetime(2026, 3, 18, 10, 30, tzinfo=UTC)),
+        (103, TODAY, late),
+        (104, TODAY, early),
+        (105, TODAY, early),
+    ]
 
 
 # ---- any order, however often ----

@@ -22,7 +22,7 @@ from carillon.listen.run import ListenReport, listen
 from carillon.store import accounts, inboxes
 from carillon.store.inboxes import Folder
 from carillon.store.moments import stamp
-from carillon.store.replies import replies
+from carillon.store.replies import mark_read, replies
 from carillon.tokens import Purpose, Ticket, open_keys
 from carillon.vault import SecretText, Vault
 from carillon.workspace import Workspace
@@ -106,6 +106,10 @@ def until(condition: Callable[[], bool], seconds: float = 15) -> float:
     return time.monotonic() - began
 
 
+def mark_as_read(office: Office, number: int) -> int:
+    return office.workspace.database.write(lambda connection: mark_read(connection, [number], NOW))
+
+
 # ---- once ----
 
 
@@ -133,6 +137,10 @@ def test_what_arrived_becomes_events(office: Office) -> None:
         found = replies(connection, NOW - timedelta(days=1), 10)
     said = {(one.email, one.kind, one.text, one.account) for one in found}
     assert ("person1@example.com", "replied", "Yes, please call me.", "main") in said
+    assert mark_as_read(office, found[0].id) == 1
+    assert mark_as_read(office, found[0].id) == 0
+    with office.workspace.database.snapshot() as connection:
+        assert [one.id for one in replies(connection, None, 10, unread=True)] == [found[1].id]
 
     clock = office.workspace.clock
     assert isinstance(clock, ManualClock)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email import message_from_bytes
 from itertools import product
@@ -23,8 +23,10 @@ from carillon.send.run import SendReport, dispatch, due
 from carillon.store import dispatch as claims
 from carillon.store import suppressions, templates
 from carillon.store.campaigns import campaigns
+from carillon.store.doubts import Which
 from carillon.store.moments import stamp
 from carillon.templates import Source
+from carillon.user import user_name
 from carillon.variants import templates_for
 from carillon.words import FIRST_CAMPAIGN, Wait, stops
 from carillon.workspace import Workspace
@@ -325,6 +327,31 @@ def test_doubts_are_sent_again_after_ten_minutes_with_the_same_message_id(
     execute(workspace, f"update outbox set status = 'in_doubt' where id = {old}")
     (again,) = query(workspace, f"select message_id from outbox where id = {old}")
     assert [one["Message-ID"] for one in sent] == [again[0]]
+
+
+def test_many_doubts_are_settled_at_once_by_account_and_time(workspace: Workspace) -> None:
+    numbers = in_doubt(workspace, 300, 30, 20, 1)
+    account(workspace, "other")
+    execute(workspace, f"update outbox set account_id = 2 where id = {numbers[2]}")
+    execute(workspace, "delete from changes")
+    now = datetime.now(UTC)
+    lately = Which(account=1, since=now - timedelta(hours=1), before=now - timedelta(minutes=10))
+    assert [one.id for one in doubt.listed(workspace, lately)] == [numbers[1]]
+    assert doubt.settle_many(workspace, lately, "unsent") == 1
+    assert states(workspace)[numbers[1]] == "failed"
+    assert doubt.settle_many(workspace, lately, "unsent") == 0
+    who, what, after = query(workspace, 'select who, what, "after" from audit_log order by id')[-1]
+    noted = json.loads(after) if isinstance(after, str) else after
+    assert (who, what) == (user_name(), "doubts settled: unsent")
+    assert (noted["ids"], noted["account"]) == ([numbers[1]], "1")
+
+    assert doubt.settle_many(workspace, Which(), "resend") == 2
+    assert states(workspace) == dict(
+        zip(numbers, ("scheduled", "failed", "scheduled", "in_doubt"), strict=True)
+    )
+    assert doubt.settle_many(workspace, Which(), "sent") == 1
+    assert doubt.listed(workspace) == []
+    assert query(workspace, "select distinct contact_id from changes order by 1") == [(1,), (2,), (3,), (4,)]
 
 
 # ---- what still waits ----

@@ -179,6 +179,7 @@ def test_a_day_of_all_jobs(workspace: Workspace, clock: ManualClock) -> None:
     counts = {name: sum(one.name == name for one in done) for name in {one.name for one in done}}
     assert counts == {
         "backup": 3, "plan": 3, "plan_changes": 193, "release": 49, "status": 9, "retention": 3,
+        "warmup_mail": 49,
     }  # fmt: skip
 
 

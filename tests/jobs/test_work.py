@@ -87,7 +87,9 @@ def test_how_accounts_are_doing(workspace: Workspace) -> None:
     (report,) = work.status(workspace)["accounts"]  # type: ignore[misc]
     assert report == {
         "account": "main", "status": "active", "timezone": "America/Chicago", "daily_limit": 50,
+        "warmup_day": None, "limit": 50, "slots": None,
         "today": {"bounced": 1, "scheduled": 1, "sent": 1}, "bounce_rate": 0.3333, "last_error": None,
+        "warmup_mail": None,
     }  # fmt: skip
 
 
@@ -114,7 +116,7 @@ def test_health_tells_what_failed_and_what_is_late(
     assert issues() == []
     assert check(workspace.folder, clock).jobs == {job.name: 0.0 for job in JOBS}
     clock.advance(timedelta(minutes=20))
-    assert issues() == ["advance: not done for up to 20 minutes; start `carillon run`"]
+    assert issues() == ["advance, warmup: not done for up to 20 minutes; start `carillon run`"]
     clock.advance(timedelta(hours=3))
     assert issues() == ["advance, plan_changes, release: not done for up to 3 hours; start `carillon run`"]
     clock.advance(timedelta(days=3))

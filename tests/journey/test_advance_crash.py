@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from carillon.advance.run import advance
 from carillon.clock import SystemClock
 from carillon.store.bulk import insert_rows
 from carillon.store.moments import stamp
@@ -128,6 +129,8 @@ def test_killed_at_random_moments(url: str, workers: int, tmp_path: Path) -> Non
                 time.sleep(chance.random() * 3.0)
         assert left(workspace) == 0, (tmp_path / "movers.log").read_text()
     assert kills > KILLS / 2
+    advance(workspace)
+    assert query(workspace, "select distinct status from sequences") == [("completed",)]
 
     ways: dict[int, list[str]] = {}
     visits: dict[int, list[int]] = {}

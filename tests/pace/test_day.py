@@ -12,7 +12,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from carillon.pace.day import MIDNIGHT, Activity, DayShape, Period, Slot, apportion, slots
+from carillon.pace.day import MIDNIGHT, DayShape, Period, Slot, apportion, slots
+from carillon.words import Activity
 
 ZONES = [
     "America/New_York",

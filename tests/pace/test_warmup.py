@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carillon.pace.warmup import Ramp, Verdict, Week, allowance, judge
+from carillon.pace.warmup import Verdict, Week, judge
+from carillon.ramp import Ramp, allowance
 
 RAMP = Ramp()
 

@@ -234,15 +234,17 @@ class TestTwilio(HookCases):
     @pytest.mark.parametrize("text", ["STOP", " stop ", "Unsubscribe.", "End"])
     def test_who_says_stop_gets_no_more_sms_but_email(self, hooked: Site, text: str) -> None:
         hooked.workspace.database.write(
-            lambda c: c.exec_driver_sql("update contacts set phone_number = '+15550100001'")
+            lambda c: c.exec_driver_sql(
+                "update contacts set phone_number = '+15550100001', sms_consent_at = '2026-01-01T00:00:00Z'"
+            )
         )
         for _ in range(2):
             assert self.form(hooked, MessageSid="SM3", From="+15550100001", To="+1999", Body=text) == 200
-        assert hooked.rows("select address, scope from suppressions") == [("+15550100001", "marketing")]
+        assert hooked.rows("select address, scope from suppressions") == [("+15550100001", "all")]
         assert sorted((row[0], row[1]) for row in events(hooked)) == [
-            (0, "opted_out"), (1, "sms_replied"), (2, "sms_replied"),
+            (0, "sms_opted_out"), (1, "sms_opted_out"), (2, "sms_opted_out"),
         ]  # fmt: skip
-        assert hooked.rows("select distinct status from contacts") == [("active",)]
+        assert hooked.rows("select distinct status, sms_consent_at from contacts") == [("active", None)]
 
     def test_an_answer_is_noted(self, hooked: Site) -> None:
         hooked.workspace.database.write(

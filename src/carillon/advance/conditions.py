@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from carillon.advance.delays import Moments
 from carillon.advance.steps import NONE
 from carillon.columns import Bools, Index
+from carillon.local_time import Moments
 from carillon.sequences_conditions import AllOf, AnyOf, Compared, Condition, Not, Seen, leaves
 from carillon.words import Operator, Sign
 

@@ -13,19 +13,22 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from carillon.advance.delays import Moments, day_in, on_day
+from carillon.advance.delays import day_in, on_day
 from carillon.advance.emails import Senders, allowed, group_of, metadata, settings_of, templates
 from carillon.advance.facts import Facts, milliseconds
 from carillon.advance.steps import NONE, Page, Placed
-from carillon.columns import Index
+from carillon.columns import Bools, Index
 from carillon.days import FAR
 from carillon.dealing import NO_ROOM
 from carillon.keys import sequence_key
+from carillon.local_time import Moments
+from carillon.send_times import CHOICES, Wanted, lawful_days
 from carillon.sequences import ActionSettings
 from carillon.store import advance_deeds as store
 from carillon.store import advance_facts
 from carillon.store.advance import stage_words
 from carillon.store.engine import Connection
+from carillon.store.timing import Timing
 from carillon.windows import Windows
 from carillon.words import ActionKind, ExitReason
 
@@ -54,6 +57,10 @@ class Given:
     senders: Senders
     inboxes: Mapping[int, int]
     """Accounts that listen, and up to when their mail was read."""
+    timing: Timing | None = None
+    """What hours are chosen by; None: none are."""
+    counted: bool = False
+    """Whether emails of sequences count in the planner's frequency limit."""
 
 
 class Deeds:
@@ -92,23 +99,28 @@ class Deeds:
     def flush(self) -> None:
         """Store the emails that were put together."""
         if self._emails:
-            store.add_emails(self._connection, columns_of(self._emails), self._now)
+            columns = columns_of(self._emails)
+            store.add_emails(self._connection, columns, self._now)
+            if self._given.counted:
+                store.note_changes(self._connection, columns[store.EMAILS.index("contact")])
             self._emails = []
 
     def put_off(self, rows: Index, keys: Index, wanted: Moments) -> Index:
-        """Emails that the dispatcher found on an excluded day leave on the first one that is not.
+        """Emails that the dispatcher found on an excluded day, or one too many, leave on a later one.
 
         `wanted`: when they were to leave. Returns the emails that never can: their sequence is over.
         """
         page, zone = self._page, self._given.zone
         tomorrow = day_in(zone, np.full(len(rows), self._at)) + 1
         at = on_day(zone, wanted, tomorrow)
-        lawful = np.ones(len(rows), bool)
+        lawful = np.array([page.book.obeys_windows(step) for step in page.step[rows].tolist()], bool)
         day, leaves = allowed(self._facts.readers(), rows, at, self._given.windows, zone, lawful)
         never, now = day == FAR, np.full(len(rows), self._at)
         page.log(rows[never], ExitReason.EXCLUDED.value, None, now[never])
         page.end(rows[never], ExitReason.EXCLUDED.value, now[never])
         store.put_off(self._connection, keys[~never], day[~never], leaves[~never], self._now)
+        if self._given.counted:
+            store.note_changes(self._connection, page.contact[rows])
         return keys[never]
 
     def _with_account(self, placed: Placed, rows: Index) -> Index:
@@ -136,9 +148,12 @@ class Deeds:
             return
         page.visits[rows] += 1
         words = page.words
+        keys = sequence_key(page.id[rows], page.visits[rows])
+        leaves, choice = self._best_times(placed, rows, keys, leaves, lawful[~never])
+        day = np.where(choice == NONE, day, day_in(zone, leaves))
         self._emails.append(
             (
-                sequence_key(page.id[rows], page.visits[rows]),
+                keys,
                 page.id[rows],
                 page.contact[rows],
                 np.full(len(rows), words.code(placed.step.key)),
@@ -149,10 +164,44 @@ class Deeds:
                 parents[rows],
                 words.codes(templates(placed, readers, rows)),
                 np.full(len(rows), words.code(metadata(placed, self._campaign(placed)))),
+                choice,
             )
         )
         page.counts["email", QUEUED] += len(rows)
         page.due[rows], page.changed[rows] = NONE, True
+
+    def _best_times(
+        self, placed: Placed, rows: Index, keys: Index, leaves: Moments, lawful: Bools
+    ) -> tuple[Moments, Index]:
+        """When emails leave where their hour is chosen, and how it was: words, `NONE` where nobody chose."""
+        timing, readers, words = self._given.timing, self._facts.readers(), self._page.words
+        at, chosen = leaves.copy(), np.full(len(rows), NONE)
+        if timing is None:
+            return at, chosen
+        for account in np.unique(self._page.account[rows]).tolist():
+            rules = timing.levels.of(account, sequence=placed.sequence.id)
+            mine = np.flatnonzero(self._page.account[rows] == account)
+            if not rules.enabled:
+                continue
+            place, zones = readers.living(rules.target_timezone)
+            some = rows[mine]
+            found = timing.choose(
+                Wanted.of(keys[mine], place[some], leaves[mine]),
+                [readers.industries[row] for row in some.tolist()],
+                rules,
+                zones,
+                lawful_days(
+                    self._given.windows,
+                    readers.people.take(some),
+                    [zones[one] for one in place[some].tolist()],
+                    lawful[mine],
+                    self._given.zone,
+                ),
+            )
+            at[mine] = found.at
+            codes = np.array([*words.codes([str(one) for one in CHOICES]), NONE])
+            chosen[mine] = codes[found.chosen]
+        return at, chosen
 
     def _refuse(self, rows: Index, reason: str) -> None:
         """Nobody may write to them: the sequence is over."""
@@ -196,7 +245,7 @@ class Deeds:
                 data = np.full(len(rows), page.words.code(json.dumps(told, ensure_ascii=False)))
                 self._stage_words()
                 notes = [page.id[rows], page.contact[rows], page.visits[rows], data, page.due[rows]]
-                store.add_notes(self._connection, notes)
+                store.add_notes(self._connection, notes, self._now)
         return DONE
 
     def _change(self, rows: Index, kind: ActionKind, name: str, value: str) -> None:

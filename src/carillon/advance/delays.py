@@ -11,26 +11,21 @@ and no days it is the next such time, today or on the next (working) day.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from functools import cache, lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import numpy.typing as npt
 
 from carillon.columns import Index
-from carillon.local_time import instant_of
+from carillon.local_time import DAY, MINUTE, Moments, instant_of, on_the_wall
 from carillon.sequences import DelaySettings, SequenceSettings
 from carillon.settings_checks import WEEKDAYS
 from carillon.words import DelayUnit
 
-Moments = npt.NDArray[np.int64]
-
-MINUTE = 60_000
-DAY = 24 * 60 * MINUTE
 _REMEMBERED = 100_000
-"""Zones and minutes whose offset is kept; since 1972 no offset changes but at a full minute."""
+"""Zones and minutes of which it is kept when they are."""
 _FIXED = {DelayUnit.MINUTES: MINUTE, DelayUnit.HOURS: 60 * MINUTE}
 _YEARS_AHEAD = 3
 _EPOCH = datetime(1970, 1, 1)
@@ -51,16 +46,16 @@ def ends(
 
 def day_in(zone: ZoneInfo, moments: Moments) -> Moments:
     """The calendar day, since 1970-01-01, that it is there at these moments."""
-    return _local(moments, zone) // DAY
+    return on_the_wall(moments, zone) // DAY
 
 
 def on_day(zone: ZoneInfo, moments: Moments, days: Moments) -> Moments:
     """The same times of day there, on other days."""
-    return _utc(days * DAY + _local(moments, zone) % DAY, zone)
+    return _utc(days * DAY + on_the_wall(moments, zone) % DAY, zone)
 
 
 def _in_zone(base: Moments, delay: DelaySettings, zone: ZoneInfo, settings: SequenceSettings) -> Moments:
-    local = _local(base, zone)
+    local = on_the_wall(base, zone)
     clock = local % DAY if delay.at is None else np.full(len(base), _since_midnight(delay.at))
     working = delay.unit == DelayUnit.WORKING_DAYS
     day = _later(local // DAY, delay.amount, settings if working else None)
@@ -91,7 +86,9 @@ def _calendar(working: tuple[str, ...], country: str | None, first: int, last: i
     if country is not None:
         from holidays import country_holidays
 
-        off = [np.datetime64(day) for day in country_holidays(country, years=range(first, last + 1))]
+        code, _, region = country.partition("-")
+        found = country_holidays(code, subdiv=region or None, years=range(first, last + 1))
+        off = [np.datetime64(day) for day in found]
     return np.busdaycalendar([name in working for name in WEEKDAYS], off)
 
 
@@ -99,22 +96,9 @@ def _since_midnight(at: time) -> int:
     return (at.hour * 60 + at.minute) * MINUTE + at.second * 1000
 
 
-def _local(moments: Moments, zone: ZoneInfo) -> Moments:
-    """What the clocks there show, as if it were UTC."""
-    minutes, whose = np.unique(moments // MINUTE, return_inverse=True)
-    return moments + np.array([_offset(zone, one) for one in minutes.tolist()], np.int64)[whose]
-
-
 def _utc(local: Moments, zone: ZoneInfo) -> Moments:
     minutes, whose = np.unique(local // MINUTE, return_inverse=True)
     return np.array([_instant(zone, one) for one in minutes.tolist()], np.int64)[whose] + local % MINUTE
-
-
-@lru_cache(_REMEMBERED)
-def _offset(zone: ZoneInfo, minute: int) -> int:
-    offset = datetime.fromtimestamp(minute * 60, UTC).astimezone(zone).utcoffset()
-    assert offset is not None
-    return int(offset.total_seconds() * 1000)
 
 
 @lru_cache(_REMEMBERED)

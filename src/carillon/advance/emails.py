@@ -17,14 +17,16 @@ import polars as pl
 
 from carillon.accounts import DEFAULT_GROUP, Account
 from carillon.addresses import identity, seed
-from carillon.advance.delays import Moments, day_in, on_day
+from carillon.advance.delays import day_in, on_day
 from carillon.advance.steps import Placed
 from carillon.columns import Bools, Index, People
-from carillon.contact_texts import people_of, zones_of
+from carillon.contact_texts import known_zones_of, people_of
 from carillon.days import FAR
 from carillon.dealing import NO_ROOM, Room, deal
+from carillon.local_time import Moments
 from carillon.rates import SECOND, limits_of
 from carillon.sequences import EmailSettings
+from carillon.settings import Warmup
 from carillon.store.advance_facts import PEOPLE, Campaign
 from carillon.variants import Seeds, choose
 from carillon.windows import Windows
@@ -42,8 +44,12 @@ class Readers:
     zone: Index
     """The place of each one's time zone among `zones`."""
     zones: tuple[ZoneInfo, ...]
+    unknown: Bools
+    """Those whose zone is not known and is taken to be the workspace's."""
     identities: pl.DataFrame
     """What their seeds are, or are made of."""
+    industries: Sequence[str]
+    """As outcomes name them; empty: not known."""
     refused: Sequence[str | None]
     """Why nobody may write to them; None: one may."""
 
@@ -55,7 +61,8 @@ class Readers:
         every = places.join(frame, "place", "left", maintain_order="left").with_columns(
             pl.col("suppressed", *PEOPLE).fill_null("")
         )
-        lives = zones_of(every, default)
+        known = known_zones_of(every)
+        lives = [zone or default for zone in known]
         zones = tuple(dict.fromkeys(lives))
         place = {zone: at for at, zone in enumerate(zones)}
         refused = map(_refusal, every["email"].to_list(), every["status"].to_list(), every["suppressed"])
@@ -63,9 +70,17 @@ class Readers:
             people_of(every),
             np.array([place[zone] for zone in lives], np.int64),
             zones,
+            np.array([zone is None for zone in known], bool),
             every.select("seed", "email", "external_id"),
+            every["industry"].str.strip_chars().str.to_lowercase().to_list(),
             list(refused),
         )
+
+    def living(self, otherwise: str | None) -> tuple[Index, tuple[ZoneInfo, ...]]:
+        """Places of zones, and the zones; `otherwise`: of those whose own is not known."""
+        if otherwise is None:
+            return self.zone, self.zones
+        return np.where(self.unknown, len(self.zones), self.zone), (*self.zones, ZoneInfo(otherwise))
 
     def seeds(self, rows: Index) -> Seeds:
         """The contacts' seeds; of one without, made of who it is."""
@@ -129,11 +144,26 @@ def settings_of(placed: Placed) -> EmailSettings:
 class Senders:
     """The accounts of a pass, and what each has left today."""
 
-    def __init__(self, accounts: Sequence[Account], taken: Mapping[int, int]) -> None:
-        """`taken`: emails of today that accounts have been given or have sent."""
-        self._relays = [one for one in accounts if one.is_active and one.kind == AccountKind.RELAY]
+    def __init__(
+        self,
+        accounts: Sequence[Account],
+        taken: Mapping[int, int],
+        slots: Mapping[int, int],
+        usual: Mapping[int, int],
+    ) -> None:
+        """`taken`: emails of today that accounts have been given or have sent. Of mailboxes, `slots`: free
+        ones to come, less the emails that wait for one; `usual`: slots of a day."""
+        self._active = [one for one in accounts if one.is_active]
         self._known = {one.id for one in accounts}
-        self._taken = dict(taken)
+        self._days = {one.id: _limit(one, usual) for one in self._active}
+        self._left = {
+            one.id: slots.get(one.id, 0)
+            if one.kind == AccountKind.MAILBOX
+            else None
+            if (limit := self._days[one.id]) is None
+            else limit - taken.get(one.id, 0)
+            for one in self._active
+        }
 
     def is_known(self, account: int) -> bool:
         """Whether an account is still there."""
@@ -144,22 +174,28 @@ class Senders:
 
         What the day has no room for is dealt out in proportion to the limits, and leaves on later days.
         """
-        accounts = [one for one in self._relays if one.group == group]
+        ids = [one.id for one in self._active if one.group == group]
         chosen = np.full(some, NO_ROOM, np.int64)
-        if not accounts:
+        if not ids:
             return chosen
-        limits = [limits_of(one).per_day for one in accounts]
-        left = [None if limit is None else max(0, limit - self._taken.get(one.id, 0))
-                for one, limit in zip(accounts, limits, strict=True)]  # fmt: skip
+        left = [None if (n := self._left[one]) is None else max(0, n) for one in ids]
         place = deal(chosen, [Room(one, 0, 0, _DAY) for one in left])
         later = np.flatnonzero(place == NO_ROOM)
         if len(later):
-            days = -(-len(later) // sum(limit or 0 for limit in limits))
-            rooms = [Room((limit or 0) * days, 0, 0, _DAY) for limit in limits]
-            place[later] = deal(chosen[later], rooms)
-        for at, n in enumerate(np.bincount(place, minlength=len(accounts)).tolist()):
-            self._taken[accounts[at].id] = self._taken.get(accounts[at].id, 0) + n
-        return np.array([one.id for one in accounts], np.int64)[place]
+            limits = [self._days[one] or 0 for one in ids]
+            days = -(-len(later) // sum(limits))
+            place[later] = deal(chosen[later], [Room(limit * days, 0, 0, _DAY) for limit in limits])
+        for at, n in enumerate(np.bincount(place, minlength=len(ids)).tolist()):
+            if (was := self._left[ids[at]]) is not None:
+                self._left[ids[at]] = was - n
+        return np.array(ids, np.int64)[place]
+
+
+def _limit(account: Account, usual: Mapping[int, int]) -> int | None:
+    """Emails a day that an account can take; None: as many as there are."""
+    if account.kind == AccountKind.MAILBOX:
+        return usual.get(account.id, account.daily_limit or Warmup().most)
+    return limits_of(account).per_day
 
 
 def _refusal(email: str, status: str, suppressed: str) -> str | None:

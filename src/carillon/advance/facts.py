@@ -12,10 +12,11 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from carillon.advance.conditions import ATTRIBUTES, Known
-from carillon.advance.delays import Moments, ends
+from carillon.advance.delays import ends
 from carillon.advance.emails import Readers
 from carillon.advance.steps import NONE, Page, latest
 from carillon.columns import Bools, Index
+from carillon.local_time import Moments
 from carillon.sequences import DelaySettings, Sequence
 from carillon.store import advance_facts as store
 from carillon.store.engine import Connection

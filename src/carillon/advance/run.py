@@ -27,12 +27,15 @@ from carillon.columns import Bools
 from carillon.days import day_number
 from carillon.errors import InputError
 from carillon.store import advance as store
+from carillon.store import completion, slot_use
 from carillon.store import release as release_store
 from carillon.store import sequences as sequence_store
 from carillon.store.accounts import accounts
 from carillon.store.advance import Mark
 from carillon.store.engine import Connection
 from carillon.store.inboxes import read_until
+from carillon.store.slot_keeping import put_in_order
+from carillon.store.timing import timing
 from carillon.windows import Windows
 from carillon.words import EnrollmentStatus
 from carillon.workspace import Workspace
@@ -48,6 +51,8 @@ class AdvanceReport:
 
     sequences_begun: int = 0
     enrollments_begun: int = 0
+    sequences_completed: int = 0
+    campaigns_completed: int = 0
     done: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Steps by type and outcome. An email is counted when it is `queued`, and again when it has ended."""
     waiting: Waiting = field(default_factory=Waiting)
@@ -64,6 +69,8 @@ class AdvanceReport:
         return {
             "sequences_begun": self.sequences_begun,
             "enrollments_begun": self.enrollments_begun,
+            "sequences_completed": self.sequences_completed,
+            "campaigns_completed": self.campaigns_completed,
             "done": done,
             "waiting_for_inbox": self.waiting.inbox,
             "waiting_for_account": self.waiting.account,
@@ -84,6 +91,13 @@ def advance(workspace: Workspace) -> AdvanceReport:
         report.faults |= walk.faults
         if not again:
             break
+    # Whoever writes through a mailbox gets a slot of it now, or when there are more.
+    put_in_order(database, workspace.settings, now)
+    with database.snapshot() as connection:
+        through = completion.is_to_do(connection)
+    if through:
+        done = database.write(lambda connection: completion.complete(connection, now))
+        report.sequences_completed, report.campaigns_completed = done
     report.calls = deliver(workspace)
     return report
 
@@ -98,7 +112,8 @@ class _Walk:
         with workspace.database.snapshot() as connection:
             self._ended = self._readable(connection, store.ended_sequences(connection))
             taken = release_store.waiting(connection, day_number(workspace.today()))
-            senders = Senders(accounts(connection), taken)
+            slots = slot_use.left_over(connection, self._now)
+            senders = Senders(accounts(connection), taken, slots, slot_use.usual(connection))
             read = read_until(connection)
         self._given = Given(
             self._now,
@@ -106,6 +121,8 @@ class _Walk:
             Windows(settings.state_rules, settings.timing_constants.pre_window_exclusion_days),
             senders,
             {one: NONE if until is None else milliseconds(until) for one, until in read.items()},
+            timing(workspace.database, settings.smart_scheduling, self._now),
+            settings.sequences.count_in_frequency_limit,
         )
 
     def once(self, report: AdvanceReport) -> bool:

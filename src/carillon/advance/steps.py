@@ -19,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from carillon.advance.delays import Moments
 from carillon.columns import Bools, Index
-from carillon.sequences import DelaySettings, ExitSettings, Sequence, Step
+from carillon.local_time import Moments
+from carillon.sequences import DelaySettings, EmailSettings, ExitSettings, Sequence, Step
 from carillon.words import EnrollmentStatus, ExitReason, StepType
 
 NONE = -1
@@ -59,6 +59,11 @@ class Book:
     def place(self, sequence: int, key: str) -> int:
         """Of a step by its key, or where everybody begins without one; `NONE` where it is not there."""
         return self._places.get((sequence, key), NONE) if key else self._first.get(sequence, NONE)
+
+    def obeys_windows(self, place: int) -> bool:
+        """Whether the email of a step waits for a day outside the windows; of one that is gone, too."""
+        settings = self.placed[place].step.settings if place != NONE else None
+        return settings.respect_exclusion_windows if isinstance(settings, EmailSettings) else True
 
     def of_type(self, steps: Index, type: StepType) -> Bools:
         """Which of these places are steps of a type."""

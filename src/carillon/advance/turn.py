@@ -16,12 +16,12 @@ import polars as pl
 
 from carillon.advance.conditions import asks, counts_from, fields_of, holds
 from carillon.advance.deeds import DONE, FAILED, Deeds, Given, Waiting, columns_of
-from carillon.advance.delays import Moments
 from carillon.advance.facts import Facts, milliseconds
 from carillon.advance.steps import NONE, Page, Placed
 from carillon.columns import Index
 from carillon.errors import InputError
 from carillon.keys import MOST_VISITS, sequence_key
+from carillon.local_time import Moments
 from carillon.sequences import ActionSettings, ConditionSettings
 from carillon.store import advance as store
 from carillon.store import enrollments

@@ -162,7 +162,7 @@ class _Reading:
         return Written(Definition(head.name, steps, head.settings, head.campaign), short, self._document.name)
 
     def _steps(self, given: object) -> tuple[Step, ...]:
-        if not isinstance(given, list):
+        if not isinstance(given, list) or not given:
             self._complain(("steps",), f"{shown(given)} stands where a list of steps is meant")
             return ()
         keys = [item.get("key") if isinstance(item, dict) else None for item in given]

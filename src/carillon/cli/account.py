@@ -12,13 +12,16 @@ import typer
 from rich.markup import escape
 
 from carillon.cli import account_options as options
+from carillon.cli import day_options as days
 from carillon.cli import inbox_options as inbox
 from carillon.cli.account_options import Given, applied, given
 from carillon.cli.account_views import quoted, sends
+from carillon.cli.day_options import DaysGiven, days_applied, days_given
 from carillon.cli.inbox_options import InboxGiven, inbox_applied, inbox_given
 from carillon.cli.listen import try_mailbox
 from carillon.cli.output import Screen
 from carillon.cli.session import session
+from carillon.cli.shared_options import with_options
 from carillon.errors import Refused, UsageError
 from carillon.user import user_name
 from carillon.words import AccountStatus
@@ -37,44 +40,13 @@ _OAUTH = (
 )
 
 
+@with_options(options.OPTIONS, days.OPTIONS, inbox.OPTIONS)
 def add(
     context: typer.Context,
     name: str = options.NAME,
     transport: str = typer.Option(..., "--transport", metavar="smtp|maildir", help="How it sends."),
     address: str = typer.Option(..., "--from", metavar="ADDRESS", help="The address it sends from."),
-    display_name: str = options.DISPLAY_NAME,
-    reply_to: str = options.REPLY_TO,
-    host: str = options.HOST,
-    port: int = options.PORT,
-    security: str = options.SECURITY,
-    username: str = options.USERNAME,
-    password_env: str = options.PASSWORD_ENV,
-    password_stdin: bool = options.PASSWORD_STDIN,
-    auth: str = options.AUTH,
-    oauth_token_url: str = options.OAUTH_TOKEN_URL,
-    oauth_client_id: str = options.OAUTH_CLIENT_ID,
-    oauth_scope: str = options.OAUTH_SCOPE,
-    oauth_refresh_token_env: str = options.OAUTH_REFRESH_TOKEN_ENV,
-    oauth_refresh_token_stdin: bool = options.OAUTH_REFRESH_TOKEN_STDIN,
-    oauth_client_secret_env: str = options.OAUTH_CLIENT_SECRET_ENV,
-    path: Path = options.PATH,
-    more: list[str] = options.SET,
-    timezone: str = options.TIMEZONE,
-    group: str = options.GROUP,
-    kind: str = options.KIND,
-    daily_limit: str = options.DAILY,
-    max_per_hour: str = options.PER_HOUR,
-    max_per_minute: str = options.PER_MINUTE,
-    max_per_second: str = options.PER_SECOND,
-    max_per_domain_per_minute: str = options.PER_DOMAIN,
-    send_delay: int = options.DELAY,
-    imap_host: str = inbox.HOST,
-    imap_port: int = inbox.PORT,
-    imap_security: str = inbox.SECURITY,
-    imap_username: str = inbox.USERNAME,
-    imap_password_env: str = inbox.PASSWORD_ENV,
-    imap_password_stdin: bool = inbox.PASSWORD_STDIN,
-    inbox_path: str = inbox.PATH,
+    **values: Any,
 ) -> None:
     """Make an account to send from.
 
@@ -83,67 +55,32 @@ def add(
     from carillon.accounts import Account
     from carillon.send.transports import offer
 
-    values = locals()
     here = session(context)
     usual = offer(transport).kind
-    wanted, mailbox = _given(values, here.folder), inbox_given(values)
+    wanted, mailbox, its_days = _given(values, here.folder), inbox_given(values), days_given(values)
     with here.workspace() as workspace:
         from carillon.store import accounts as store
 
         now = workspace.clock.now()
         new = applied(workspace, Account(0, name, address, transport, kind=usual.value), wanted)
-        new = inbox_applied(workspace, new, mailbox)
+        new = days_applied(inbox_applied(workspace, new, mailbox), its_days)
         made = workspace.database.write(lambda connection: store.create(connection, new, now, user_name()))
     screen = here.screen
     screen.say(f"Made the account [bold]{escape(name)}[/]: {escape(sends(made))}.")
     screen.say(f"\nNext: [bold]carillon account test {escape(quoted(name))}[/]")
 
 
+@with_options(options.OPTIONS, days.OPTIONS, inbox.OPTIONS)
 def change(
-    context: typer.Context,
-    name: str = options.NAME,
-    address: str = options.FROM,
-    display_name: str = options.DISPLAY_NAME,
-    reply_to: str = options.REPLY_TO,
-    host: str = options.HOST,
-    port: int = options.PORT,
-    security: str = options.SECURITY,
-    username: str = options.USERNAME,
-    password_env: str = options.PASSWORD_ENV,
-    password_stdin: bool = options.PASSWORD_STDIN,
-    auth: str = options.AUTH,
-    oauth_token_url: str = options.OAUTH_TOKEN_URL,
-    oauth_client_id: str = options.OAUTH_CLIENT_ID,
-    oauth_scope: str = options.OAUTH_SCOPE,
-    oauth_refresh_token_env: str = options.OAUTH_REFRESH_TOKEN_ENV,
-    oauth_refresh_token_stdin: bool = options.OAUTH_REFRESH_TOKEN_STDIN,
-    oauth_client_secret_env: str = options.OAUTH_CLIENT_SECRET_ENV,
-    path: Path = options.PATH,
-    more: list[str] = options.SET,
-    timezone: str = options.TIMEZONE,
-    group: str = options.GROUP,
-    kind: str = options.KIND,
-    daily_limit: str = options.DAILY,
-    max_per_hour: str = options.PER_HOUR,
-    max_per_minute: str = options.PER_MINUTE,
-    max_per_second: str = options.PER_SECOND,
-    max_per_domain_per_minute: str = options.PER_DOMAIN,
-    send_delay: int = options.DELAY,
-    imap_host: str = inbox.HOST,
-    imap_port: int = inbox.PORT,
-    imap_security: str = inbox.SECURITY,
-    imap_username: str = inbox.USERNAME,
-    imap_password_env: str = inbox.PASSWORD_ENV,
-    imap_password_stdin: bool = inbox.PASSWORD_STDIN,
-    inbox_path: str = inbox.PATH,
+    context: typer.Context, name: str = options.NAME, address: str = options.FROM, **values: Any
 ) -> None:
     """Change an account; what is not given stays."""
-    values = locals()
-    wanted, mailbox = _given(values, session(context).folder), inbox_given(values)
+    wanted = _given({**values, "address": address}, session(context).folder)
+    mailbox, its_days = inbox_given(values), days_given(values)
     stdin = wanted.password_stdin or wanted.refresh_token_stdin
-    if not (wanted.fields or wanted.settings or stdin or mailbox):
+    if not (wanted.fields or wanted.settings or stdin or mailbox or its_days):
         raise UsageError("say what to change; see `carillon account set --help`.")
-    _change(context, name, wanted, mailbox)
+    _change(context, name, wanted, mailbox, its_days)
 
 
 def pause(context: typer.Context, name: str = options.NAME) -> None:
@@ -183,8 +120,9 @@ def trial(
     unread = None
     with here.workspace() as workspace:
         from carillon.addresses import is_valid
+        from carillon.pool import MailPurpose
         from carillon.send.transports import open_transport
-        from carillon.send.trial import attempt, trial_message
+        from carillon.send.trial import Trial, subject_of, trial_message, tried
         from carillon.store import accounts as store
         from carillon.store.sign_ins import keeper
         from carillon.vault import Vault
@@ -201,7 +139,9 @@ def trial(
             raise UsageError(
                 "under --now nothing leaves this machine; --really sends the email all the same."
             )
-        outcome = attempt(transport, trial_message(account, recipient, workspace.clock.now()))
+        message, what = trial_message(account, recipient, workspace.clock.now()), f"account {name} tested"
+        trial = Trial(MailPurpose.TEST, account, subject_of(account), message, what)
+        outcome = tried(workspace, transport, trial, user_name())
         if account.inbox is not None:
             unread = try_mailbox(here.screen, workspace, account)
     _tell(here.screen, account, recipient, outcome)
@@ -239,7 +179,7 @@ def _given(values: dict[str, Any], folder: Path) -> Given:
     limits = ("daily_limit", "max_per_hour", "max_per_minute", "max_per_second", "max_per_domain_per_minute")
     settings = ("host", "port", "security", "username", "password_env", "auth", *_OAUTH)
     return given(
-        texts={name: values[name] for name in texts},
+        texts={name: values.get(name) for name in texts},
         limits={name: values[name] for name in limits},
         delay=values["send_delay"],
         settings={name: values[name] for name in settings},
@@ -251,7 +191,9 @@ def _given(values: dict[str, Any], folder: Path) -> Given:
     )
 
 
-def _change(context: typer.Context, name: str, wanted: Given, mailbox: InboxGiven) -> None:
+def _change(
+    context: typer.Context, name: str, wanted: Given, mailbox: InboxGiven, its_days: DaysGiven
+) -> None:
     here = session(context)
     with here.workspace() as workspace:
         from carillon.store import accounts as store
@@ -260,7 +202,8 @@ def _change(context: typer.Context, name: str, wanted: Given, mailbox: InboxGive
             old = store.find(connection, name)
         # Here and not in the transaction, which may be tried again: a password can be read only once.
         new = inbox_applied(workspace, applied(workspace, old, wanted), mailbox)
-        fields = {*wanted.fields, "settings", "secret", "inbox", "inbox_secret"}
+        new = days_applied(new, its_days)
+        fields = {*wanted.fields, *its_days.fields, "settings", "secret", "inbox", "inbox_secret", "pacing"}
 
         def edit(account: Account) -> Account:
             return replace(account, **{field: getattr(new, field) for field in fields})

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from carillon.cli.inbox_options import PREFIX
+from carillon.cli.shared_options import Options
 from carillon.errors import UsageError
 
 if TYPE_CHECKING:
@@ -100,6 +101,36 @@ PER_HOUR = limit("--max-per-hour", "an hour")
 PER_MINUTE = limit("--max-per-minute", "a minute")
 PER_SECOND = limit("--max-per-second", "a second")
 PER_DOMAIN = limit("--max-per-domain-per-minute", "a minute to one recipient domain")
+
+OPTIONS: Options = {
+    "display_name": (str, DISPLAY_NAME),
+    "reply_to": (str, REPLY_TO),
+    "host": (str, HOST),
+    "port": (int, PORT),
+    "security": (str, SECURITY),
+    "username": (str, USERNAME),
+    "password_env": (str, PASSWORD_ENV),
+    "password_stdin": (bool, PASSWORD_STDIN),
+    "auth": (str, AUTH),
+    "oauth_token_url": (str, OAUTH_TOKEN_URL),
+    "oauth_client_id": (str, OAUTH_CLIENT_ID),
+    "oauth_scope": (str, OAUTH_SCOPE),
+    "oauth_refresh_token_env": (str, OAUTH_REFRESH_TOKEN_ENV),
+    "oauth_refresh_token_stdin": (bool, OAUTH_REFRESH_TOKEN_STDIN),
+    "oauth_client_secret_env": (str, OAUTH_CLIENT_SECRET_ENV),
+    "path": (Path, PATH),
+    "more": (list[str], SET),
+    "timezone": (str, TIMEZONE),
+    "group": (str, GROUP),
+    "kind": (str, KIND),
+    "daily_limit": (str, DAILY),
+    "max_per_hour": (str, PER_HOUR),
+    "max_per_minute": (str, PER_MINUTE),
+    "max_per_second": (str, PER_SECOND),
+    "max_per_domain_per_minute": (str, PER_DOMAIN),
+    "send_delay": (int, DELAY),
+}
+"""What `add` and `set` have in common."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from carillon.words import AccountStatus
 
 if TYPE_CHECKING:
     from carillon.accounts import Account
+    from carillon.settings import Settings
     from carillon.store.inboxes import Folder
 
 JSON = typer.Option(False, "--json", help="Print one JSON document.")
@@ -28,6 +29,7 @@ def accounts(context: typer.Context, as_json: bool = JSON) -> None:
 
         with workspace.database.snapshot() as connection:
             found = store.accounts(connection)
+        settings = workspace.settings
     if as_json:
         here.screen.json([_document(one) for one in found])
         return
@@ -35,20 +37,21 @@ def accounts(context: typer.Context, as_json: bool = JSON) -> None:
         here.screen.say("There are no accounts yet: `carillon account add NAME --transport ...` makes one.")
         return
     here.screen.table(
-        ["account", "from", "sends by", "status", "a day", "last error"],
+        ["account", "from", "sends by", "kind", "status", "a day", "last error"],
         [
             (
                 one.name,
                 one.address,
                 f"{one.transport} {place(one)}".rstrip(),
+                one.kind,
                 one.status,
-                number(one.daily_limit) if one.daily_limit else "no limit",
+                _a_day(one, settings),
                 one.last_error or "",
             )
             for one in found
         ],
         right="day",
-        whole="account from status",
+        whole="account from kind status",
     )
 
 
@@ -57,16 +60,19 @@ def show(context: typer.Context, name: str = NAME, as_json: bool = JSON) -> None
     here = session(context)
     with here.workspace() as workspace:
         from carillon.store import accounts as store
-        from carillon.store import inboxes
+        from carillon.store import inboxes, warmup_mail
 
+        now = workspace.clock.now()
         with workspace.database.snapshot() as connection:
             account = store.find(connection, name)
             counts = store.emails_of(connection, account.id)
+            warmed = warmup_mail.of_account(connection, account.id, now)
             folders = inboxes.folders(connection).get(account.id, [])
         zone = account.timezone or f"{workspace.settings.workspace.timezone} (the workspace's)"
+        its_days = _days(account, workspace.settings)
     if as_json:
         read = [{key: value for key, value in asdict(one).items() if key != "account_id"} for one in folders]
-        here.screen.json(_document(account) | {"emails": counts, "folders": read})
+        here.screen.json(_document(account) | {"emails": counts, "warmup_mail": asdict(warmed), "folders": read})
         return
     screen = here.screen
     screen.say(f"[bold]{escape(name)}[/]  {escape(account.transport)}, {account.status}")
@@ -77,6 +83,7 @@ def show(context: typer.Context, name: str = NAME, as_json: bool = JSON) -> None
         ("time zone", zone),
         ("kind", account.kind),
         ("group", account.group),
+        *its_days,
         *((plain_word(key), "none" if value is None else str(value)) for key, value in _limits(account)),
         *(
             (plain_word(key), "none" if value is None else str(value))
@@ -89,6 +96,12 @@ def show(context: typer.Context, name: str = NAME, as_json: bool = JSON) -> None
     ]
     screen.table(["", " "], facts)
     screen.say(f"\nEmails: {escape(listed(counts, screen.glyphs.dot)) or 'none yet'}")
+    if warmed.sent or warmed.received:
+        screen.say(
+            f"Warm-up mail of {warmup_mail.COUNTED.days} days: {number(warmed.sent)} sent, of which "
+            f"{number(warmed.arrived)} arrived; {number(warmed.received)} received, "
+            f"{number(warmed.rescued)} of them out of the spam folder"
+        )
     if account.last_error:
         screen.warn(account.last_error)
     if error := next((one.last_error for one in folders if one.last_error), None):
@@ -112,11 +125,52 @@ def _document(account: Account) -> dict[str, object]:
         "group": account.group,
         "timezone": account.timezone,
         **dict(_limits(account)),
+        "warmup_enabled": account.warmup_enabled,
+        "warmup_day": account.warmup_day,
+        "warmup": account.warmup,
+        "pacing": account.pacing,
+        "holidays": account.holidays,
         "status": account.status,
         "last_error": account.last_error,
         "created": account.created,
         "updated": account.updated,
     }
+
+
+def _a_day(account: Account, settings: Settings) -> str:
+    """How many emails it may send today, and that it warms up."""
+    from carillon.ramp import number_a_day
+    from carillon.words import AccountKind
+
+    if account.kind != AccountKind.MAILBOX:
+        return number(account.daily_limit) if account.daily_limit else "no limit"
+    today = number(number_a_day(account, settings, account.warmup_day))
+    return f"{today} (warm-up)" if account.warmup_enabled else today
+
+
+def _days(account: Account, settings: Settings) -> list[tuple[str, str]]:
+    """What the days of a mailbox look like; a relay has none."""
+    from carillon.pace.shape import pattern_of, shape_of
+    from carillon.ramp import number_a_day
+    from carillon.words import AccountKind
+
+    if account.kind != AccountKind.MAILBOX:
+        return []
+    pattern, own = pattern_of(account, settings), account.pacing or {}
+    ramp = f"day {account.warmup_day}" if account.warmup_enabled else "no"
+    days = ", ".join(name[:3].capitalize() for name in pattern.working_days)
+
+    def said(key: str, text: str) -> str:
+        return text if key in own else f"{text} (the workspace's)"
+
+    return [
+        ("emails a day", number(number_a_day(account, settings, account.warmup_day))),
+        ("warm-up", ramp),
+        ("business hours", said("business_hours", pattern.business_hours)),
+        ("working days", said("working_days", days)),
+        ("holidays", account.holidays or "none"),
+        ("least gap", f"{shape_of(account, settings).min_gap_seconds} seconds"),
+    ]
 
 
 def _limits(account: Account) -> list[tuple[str, int | None]]:

@@ -84,6 +84,10 @@ def show_advanced(screen: Screen, report: AdvanceReport) -> None:
             f"[yellow]{count(report.waiting.account, 'contact')} waiting[/] for an active account of their "
             "sequence's group: see `carillon account list`."
         )
+    if report.sequences_completed:
+        screen.say(f"[green]{count(report.sequences_completed, 'sequence')} completed.[/]")
+    if report.campaigns_completed:
+        screen.say(f"[green]{count(report.campaigns_completed, 'outreach campaign')} completed.[/]")
     if report.calls:
         screen.say(f"webhooks: {listed(dict(report.calls), screen.glyphs.dot)}")
     for name, why in report.faults.items():

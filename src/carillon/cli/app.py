@@ -45,9 +45,12 @@ from carillon.cli import (
     sequence,
     sequence_runs,
     sequence_views,
+    slots,
     suppress,
     targets,
     template,
+    timing,
+    user,
     web,
 )
 from carillon.cli.output import Screen, screen
@@ -131,9 +134,11 @@ _imports, _exports, _config = (
 _campaigns = _group("Make campaigns, say who they go to, and look at them.")
 _accounts = _group("Make accounts to send from, try them out, and look at them.")
 _keys = _group("Make, list and revoke keys for programs that call.")
+_users = _group("Make users of the web, and say what each may do.")
 _sequences = _group("Make sequences of emails, start them, and look at how they do.")
 _outreach = _group("Make outreach campaigns, which sequences belong to.")
 _templates = _group("Make templates, look at them, and put versions in force.")
+_timing = _group("See how emails did by the hour they left in, and how that hour is chosen.")
 _pauses, _resumes = (
     _group("Hold something up; without a name, all mail of the workspace."),
     _group("Let go on what was held up; without a name, all mail of the workspace."),
@@ -170,6 +175,14 @@ _add(_templates, previews.send_test, "send-test")
 _add(_keys, apikey.create, "create")
 _add(_keys, apikey.keys, "list")
 _add(_keys, apikey.revoke, "revoke")
+_add(_users, user.add, "add")
+_add(_users, user.users, "list")
+_add(_users, user.set_role, "set-role")
+_add(_users, user.password, "password")
+_add(_users, user.disable, "disable")
+_add(_users, user.enable, "enable")
+_add(_users, user.remove, "remove")
+_add(_users, user.totp_reset, "totp-reset")
 _add(_sequences, sequence.new, "new")
 _add(_sequences, sequence.apply, "apply")
 _add(_sequences, sequence.export, "export")
@@ -188,6 +201,9 @@ _add(_outreach, outreach.campaigns, "list")
 _add(_outreach, outreach.pause, "pause")
 _add(_outreach, outreach.resume, "resume")
 _add(_outreach, outreach.archive, "archive")
+_add(_timing, timing.report, "report")
+_add(_timing, timing.show, "show")
+_add(_timing, timing.change, "set")
 _add(_pauses, campaign.pause, "campaign")
 _add(_pauses, sequence_runs.pause, "sequence")
 _add(_pauses, account.pause, "account")
@@ -216,10 +232,12 @@ app.add_typer(_templates, name="template", rich_help_panel=SEND)
 app.add_typer(_sequences, name="sequence", rich_help_panel=SEND)
 _add(app, sequence_runs.enroll, "enroll", SEND)
 app.add_typer(_outreach, name="outreach", rich_help_panel=SEND)
+app.add_typer(_timing, name="timing", rich_help_panel=SEND)
 _add(app, suppress.suppress, "suppress", SEND)
 _add(app, run.run, "run", SEND)
 _add(app, web.web, "web", SEND)
 _add(app, advance.advance, "advance", SEND)
+_add(app, slots.slots, "slots", SEND)
 _add(app, send.release, "release", SEND)
 _add(app, send.send, "send", SEND)
 _add(app, send.doubts, "doubts", SEND)
@@ -231,6 +249,7 @@ _add(app, issues.issues, "issues", CARE)
 _add(app, health.health, "health", CARE)
 _add(app, backup.backup, "backup", CARE)
 _add(app, restore.restore, "restore", CARE)
+app.add_typer(_users, name="user", rich_help_panel=CARE)
 app.add_typer(_keys, name="apikey", rich_help_panel=CARE)
 app.add_typer(_config, name="config", rich_help_panel=CARE)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.text import Text
@@ -12,6 +12,8 @@ from carillon.cli.output import Glyphs, number
 
 FAR_ABOVE = 4
 """A cap that is more than so many times the highest column is left out, or one would see nothing else."""
+_HEAT = ("white on grey23", "white on dark_green", "black on green3", "black on chartreuse2")
+"""From the lowest rate to the highest."""
 CALM, WARM, HOT = "cyan", "yellow", "red"
 """Up to the cap; above it, but within what is tolerated; above that."""
 
@@ -108,6 +110,37 @@ def standing(
             axis[at : at + len(word)] = word
             free = at + len(word) + 1
     lines.append(Text("  " + " " * (gutter + 1) + "".join(axis).rstrip(), "dim"))
+    return lines
+
+
+def heat(
+    cells: Mapping[tuple[int, int], tuple[int, float | None]], rows: Sequence[str], glyphs: Glyphs
+) -> list[Text]:
+    """A map of rates by row and hour, each with the number of emails behind it below; a dot: too few.
+
+    `cells`: by row and hour of the day, emails and the rate or None.
+    """
+    hours = range(min(hour for _, hour in cells), max(hour for _, hour in cells) + 1)
+    rates = [rate for _, rate in cells.values() if rate is not None]
+    low, high = min(rates, default=0.0), max(rates, default=0.0)
+    wide = max(5, *(len(number(emails)) for emails, _ in cells.values()))
+    names = max(map(len, rows))
+    lines = [Text("  " + " " * names + "".join(f" {hour:>{wide}}" for hour in hours), "dim")]
+    for row, name in enumerate(rows):
+        if not any((row, hour) in cells for hour in hours):
+            continue
+        above, below = Text(f"  {name:<{names}}"), Text("  " + " " * names, "dim")
+        for hour in hours:
+            emails, rate = cells.get((row, hour), (0, None))
+            above.append(" ")
+            if rate is None:
+                above.append(f"{glyphs.dot if emails else '':>{wide}}", "dim")
+            else:
+                place = (rate - low) / (high - low) if high > low else 0.5
+                above.append(f"{100 * rate:>{wide}.1f}", _HEAT[min(len(_HEAT) - 1, int(place * len(_HEAT)))])
+            below.append(f" {number(emails) if emails else '':>{wide}}")
+        below.rstrip()
+        lines += [above, below]
     return lines
 
 

@@ -43,6 +43,10 @@ def health(
                 )
             if report.error_rate_24h is not None:
                 facts.append(("Failed", f"{report.error_rate_24h:.1%}", "of the last 24 hours"))
+            facts += [
+                ("Waiting", number(n), f"contacts of sequences, for the mailbox of {escape(name)} to be read")
+                for name, n in report.waiting_for_inbox.items()
+            ]
             if report.disk_free_bytes is not None:
                 facts.append(("Free disk space", f"{report.disk_free_bytes / 1e9:,.1f} GB", ""))
             here.screen.facts(facts)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from carillon.cli.shared_options import Options
 from carillon.errors import UsageError
 
 if TYPE_CHECKING:
@@ -45,6 +46,15 @@ PATH = typer.Option(
 )
 PREFIX = "imap_"
 """Of settings in `--set`, such as imap_ca_file=FILE."""
+OPTIONS: Options = {
+    "imap_host": (str, HOST),
+    "imap_port": (int, PORT),
+    "imap_security": (str, SECURITY),
+    "imap_username": (str, USERNAME),
+    "imap_password_env": (str, PASSWORD_ENV),
+    "imap_password_stdin": (bool, PASSWORD_STDIN),
+    "inbox_path": (str, PATH),
+}
 
 
 @dataclass(frozen=True)

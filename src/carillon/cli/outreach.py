@@ -95,6 +95,7 @@ def campaigns(context: typer.Context, as_json: bool = JSON) -> None:
                     "status": one.status,
                     "sender_name": one.sender_name,
                     "defaults": plain(one.defaults),
+                    "smart_scheduling": plain(one.smart_scheduling),
                     "sequences": many[one.name],
                 }
                 | sums[one.name].as_json()

@@ -79,15 +79,15 @@ def send_test(
 ) -> None:
     """Send a template, as a contact would get it, to an address of your own.
 
-    It is no email of the plan: nothing is counted, and its links change nothing.
+    It is no email of the plan: nothing is counted, and its links change nothing. The audit log has it.
     """
     here = session(context)
     with here.workspace() as workspace:
+        from carillon.pool import MailPurpose
         from carillon.send.outcomes import Delivered, Envelope
         from carillon.send.transports import open_transport
-        from carillon.send.trial import attempt
+        from carillon.send.trial import Trial, tried
         from carillon.store import accounts as account_store
-        from carillon.store import audit
         from carillon.store.sign_ins import keeper
         from carillon.vault import Vault
 
@@ -108,12 +108,11 @@ def send_test(
                 "add --really to send it."
             )
         message = Envelope(made.mail.message_id, made.mail.from_address, made.mail.to_address, made.data)
-        outcome = attempt(transport, message)
+        what = f"template {source.name} version {source.version} sent as a test"
+        trial = Trial(MailPurpose.SEND_TEST, sender, made.mail.subject, message, what)
+        outcome = tried(workspace, transport, trial, user_name())
         if not isinstance(outcome, Delivered):
             raise Refused(f"the test was not delivered: {outcome.why}")
-        what = f"template {source.name} version {source.version} sent as a test"
-        now, after = workspace.clock.now(), {"to": made.mail.to_address, "account": account}
-        workspace.database.write(lambda c: audit.note(c, user_name(), what, now, None, after))
         here.screen.say(f"Sent [bold]{escape(name)}[/] version {source.version} to {escape(to)}.")
 
 

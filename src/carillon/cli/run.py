@@ -82,19 +82,20 @@ async def _together(here: Session, workspace: Workspace, sending: Sending) -> li
     from carillon.jobs.current import Current
     from carillon.jobs.together import together
     from carillon.web.hooks import troubles
-    from carillon.web.server import serve
+    from carillon.web.server import opened, serve
 
     stop, screen = stop_on_signals(), here.screen
     teller = _Teller(screen, workspace)
     current = Current(workspace, os.environ, teller.say)
+    site = opened(current.get, os.environ, sending.local_only)
 
     async def web(workspace: Workspace, over: asyncio.Event) -> None:
         for trouble in troubles(workspace.settings, os.environ):
             teller.say(trouble, True)
-        await serve(workspace, workspace.settings.web.host, workspace.settings.web.port, over)
+        await serve(site, workspace.settings.web.host, workspace.settings.web.port, over)
 
     settings = workspace.settings
-    teller.say(f"begun; the web listens on http://{settings.web.host}:{settings.web.port}", False)
+    teller.say(f"begun; open {site.entrance(settings.web.host, settings.web.port)}", False)
     if settings.sending.public_url is None:
         teller.say("sending.public_url is not set: emails have no links to this server", True)
     left = await together(current, web, sending, stop, teller.tell)

@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from carillon.cli.output import Screen, count, day, listed, number
 from carillon.cli.restore import take_over as take
-from carillon.cli.session import session
+from carillon.cli.session import moment_option, session
 from carillon.cli.signals import stop_on_signals
 from carillon.errors import UsageError
 from carillon.words import Wait
@@ -20,6 +20,7 @@ from carillon.words import Wait
 if TYPE_CHECKING:
     from carillon.pace.run import ReleaseReport
     from carillon.send.run import SendReport
+    from carillon.store.doubts import Which
     from carillon.store.due_templates import Lacking
     from carillon.workspace import Workspace
 
@@ -30,6 +31,7 @@ _WAITS = {
     Wait.SEQUENCE_PAUSED: "the sequence or the enrollment is paused",
     Wait.DAY_OVER: "of a day that is over: the next `carillon release` gives them back to the planner",
     Wait.NOT_YET_DUE: "not yet due",
+    Wait.SLOT: "waiting for a free slot of the mailbox: `carillon slots`",
     Wait.ACCOUNT_LIMIT: "the account's limit is used up for now",
     Wait.ACCOUNT_FAULT: "the account cannot send",
     Wait.INTERRUPTED: "due; the dispatcher was stopped before their turn",
@@ -41,6 +43,11 @@ _POLICIES = {
     "hold": "they wait for you (safety.on_doubt: hold)",
     "assume_sent": "the next dispatch counts them as sent (safety.on_doubt: assume_sent)",
     "resend": "what was handed over 10 minutes ago is sent again (safety.on_doubt: resend)",
+}
+_SETTLED = {
+    "sent": "they count as sent",
+    "unsent": "they count as not sent, and are not sent again",
+    "resend": "they are sent again with the next dispatch, with the same Message-IDs",
 }
 
 
@@ -134,6 +141,12 @@ def _run(workspace: Workspace, once: bool, local_only: bool) -> SendReport:
 def doubts(
     context: typer.Context,
     settle: int = typer.Argument(None, metavar="[ID]", help="The email to settle; without it, list."),
+    every: bool = typer.Option(False, "--all", help="Settle all, or all that these options mean:"),
+    account: str = typer.Option(None, "--account", metavar="NAME", help="Only those of this account."),
+    since: str = typer.Option(
+        None, "--since", metavar="ISO", help="Only those handed over then or later, like 2026-03-02T09:00."
+    ),
+    before: str = typer.Option(None, "--before", metavar="ISO", help="Only those handed over before."),
     sent: bool = typer.Option(False, "--sent", help="It did arrive."),
     unsent: bool = typer.Option(False, "--unsent", help="It certainly did not; it is not sent again."),
     resend: bool = typer.Option(False, "--resend", help="Send it again, with the same Message-ID."),
@@ -143,24 +156,37 @@ def doubts(
 
     An email is in doubt when the server was given all of it and its answer was lost. Look for its
     Message-ID in the Sent folder or the server's log; Carillon never sends it again by itself, unless
-    safety.on_doubt in the settings says so.
+    safety.on_doubt in the settings says so. After an outage `--all` settles many at once.
     """
     here = session(context)
     chosen = [name for name, given in (("sent", sent), ("unsent", unsent), ("resend", resend)) if given]
-    if settle is not None and len(chosen) != 1:
+    if settle is not None and (every or account or since or before):
+        raise UsageError("settle one email by its ID, or many with --all.")
+    if (settle is not None or every) and len(chosen) != 1:
         raise UsageError("say what became of it: one of --sent, --unsent and --resend.")
-    if settle is None and chosen:
-        raise UsageError(f"--{chosen[0]} needs the ID of an email; `carillon doubts` lists them.")
+    if settle is None and chosen and not every:
+        raise UsageError(f"--{chosen[0]} needs the ID of an email, or --all; `carillon doubts` lists them.")
     with here.workspace() as workspace:
         from carillon.send.doubt import listed as all_doubts
         from carillon.send.doubt import settle as decide
+        from carillon.send.doubt import settle_many
 
         if settle is not None:
             here.screen.say(decide(workspace, settle, chosen[0]))
             return
-        found, policy = all_doubts(workspace), workspace.settings.safety.on_doubt
+        which = _which(workspace, account, since, before)
+        done = settle_many(workspace, which, chosen[0]) if every else 0
+        found, policy = all_doubts(workspace, which), workspace.settings.safety.on_doubt
     if as_json:
-        here.screen.json({"policy": policy, "doubts": [one.as_json() for one in found]})
+        settled = {"settled": done} if every else {}
+        here.screen.json({"policy": policy, **settled, "doubts": [one.as_json() for one in found]})
+        return
+    if done:
+        here.screen.say(f"Settled {count(done, 'email')}: {_SETTLED[chosen[0]]}.")
+        if found and resend:
+            here.screen.say(
+                f"{count(len(found), 'email')} handed over less than 10 minutes ago: still in doubt."
+            )
         return
     if not found:
         here.screen.say("No email is in doubt.")
@@ -170,7 +196,25 @@ def doubts(
         ("id", "to", "type", "day", "Message-ID", "why"),
         [(str(d.id), d.email or "", d.email_type, d.day, d.message_id or "", d.why or "") for d in found],
     )
-    here.screen.say("\nSettle one with [bold]carillon doubts ID --sent | --unsent | --resend[/].")
+    here.screen.say(
+        "\nSettle one with [bold]carillon doubts ID --sent | --unsent | --resend[/], or all with"
+        " [bold]--all[/] in place of the ID."
+    )
+
+
+def _which(workspace: Workspace, account: str | None, since: str | None, before: str | None) -> Which:
+    """Which emails in doubt are meant. Raises InputError for an account that is not there."""
+    from carillon.store import accounts
+    from carillon.store.doubts import Which
+
+    zone = workspace.settings.workspace.zone
+    with workspace.database.snapshot() as connection:
+        number = None if account is None else accounts.find(connection, account).id
+    moments = [
+        None if given is None else moment_option(given, option, lambda: zone)
+        for option, given in (("--since", since), ("--before", before))
+    ]
+    return Which(number, *moments)
 
 
 def show_release(screen: Screen, report: ReleaseReport) -> None:
@@ -206,13 +250,15 @@ def show_sent(screen: Screen, report: SendReport) -> None:
     """What left, and what did not."""
     if report.dry_run:
         screen.say("[yellow]Dry run: nothing was sent.[/] safety.dry_run in carillon.yaml is on.")
-    if not report.counts and not report.faults:
+    if not (report.counts or report.faults or report.warmup):
         screen.say("Nothing was due.")
     for name, counts in report.by_account.items():
         if counts:
             screen.say(f"{escape(name)}: {listed(dict(counts), screen.glyphs.dot)}")
             if name in report.written:
                 screen.say(f"  in {escape(str(report.written[name]))}")
+    if report.warmup:
+        screen.say(f"Warm-up mail: {listed(dict(report.warmup), screen.glyphs.dot)}")
     if report.reaped:
         screen.say(f"[dim]{count(report.reaped, 'claim')} of a dispatcher that ended were given back.[/]")
     if report.doubts:

@@ -11,16 +11,12 @@ from rich.markup import escape
 
 from carillon.cli.output import Screen, count, number, plain_word
 from carillon.cli.session import session
-from carillon.cli.template import ensure_defaults
 from carillon.errors import InputError
 from carillon.user import user_name
 
 if TYPE_CHECKING:
-    from carillon.advance.written import Written
-    from carillon.sequences import Sequence, Step
-    from carillon.store.engine import Connection
+    from carillon.sequences import Step
     from carillon.store.sequence_edits import Applied
-    from carillon.workspace import Workspace
 
 NAME = typer.Argument(..., metavar="NAME", help="The sequence's name.")
 JSON = typer.Option(False, "--json", help="Print one JSON document.")
@@ -65,11 +61,10 @@ def apply(
     here = session(context)
     with here.workspace() as workspace:
         from carillon.advance.written import read
-        from carillon.store import sequence_edits as store
+        from carillon.jobs import sequences as jobs
 
-        written, now = read(text, name), workspace.clock.now()
-        done = workspace.database.write(lambda c: store.apply(c, _complete(c, written), now, user_name()))
-        missing = missing_templates(workspace, done.sequence)
+        done = jobs.apply(workspace, read(text, name), user_name())
+        missing = jobs.checked(workspace, done.sequence).missing
     if as_json:
         here.screen.json(
             {
@@ -204,26 +199,6 @@ def show(context: typer.Context, name: str = NAME, as_json: bool = JSON) -> None
         [(step.key, step.type.value, _does(step), _then(step, screen.glyphs.arrow)) for step in found.steps],
         whole="step type",
     )
-
-
-def missing_templates(workspace: Workspace, sequence: Sequence) -> list[str]:
-    """Templates its steps name of which no version is in force."""
-    from carillon.advance.graph import templates_of
-    from carillon.store import templates as store
-
-    ensure_defaults(workspace)
-    named = templates_of(sequence)
-    with workspace.database.snapshot() as connection:
-        known = store.in_force(connection, named)
-    return [template for template in named if template not in known]
-
-
-def _complete(connection: Connection, written: Written) -> Sequence:
-    from carillon.store import outreach
-
-    campaign = written.sequence.campaign
-    defaults = None if campaign is None else outreach.find(connection, campaign).defaults
-    return written.complete(defaults)
 
 
 def _tell_applied(screen: Screen, done: Applied) -> None:

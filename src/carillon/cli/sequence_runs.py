@@ -11,11 +11,11 @@ from rich.markup import escape
 
 from carillon.cli.imports import problem_documents, show_problems
 from carillon.cli.output import Screen, count, number, plain_word
-from carillon.cli.sequence import JSON, NAME, missing_templates, quoted
+from carillon.cli.sequence import JSON, NAME, quoted
 from carillon.cli.session import moment_option, session
 from carillon.cli.targets import one_contact
 from carillon.cli.template import tell
-from carillon.errors import InputError, UsageError
+from carillon.errors import UsageError
 from carillon.user import user_name
 from carillon.words import SequenceStatus
 
@@ -79,25 +79,17 @@ def enroll(
 
 def exit_(context: typer.Context, name: str = NAME, contact: list[str] = CONTACT) -> None:
     """Take contacts out of a sequence; what is scheduled for them in it is cancelled."""
-    from carillon.words import ExitReason
-
     if not contact:
         raise UsageError("say who: --contact EMAIL-OR-ID.")
     here = session(context)
     with here.workspace() as workspace:
-        from carillon.store import audit, enrollments, sequences
+        from carillon.jobs.sequences import take_out
 
         now = workspace.clock.now()
 
         def work(connection: Connection) -> int:
-            sequence = sequences.find(connection, name)
             people = [one_contact(connection, one) for one in contact]
-            found = enrollments.open_of(connection, sequence.id, people)
-            done = enrollments.stop(connection, found, ExitReason.MANUAL, now, f"by {user_name()}")
-            if done:
-                before = {"contacts": people}
-                audit.note(connection, user_name(), f"taken out of sequence {name}", now, before, None)
-            return done
+            return take_out(connection, name, people, now, user_name())
 
         done = workspace.database.write(work)
     if not done:
@@ -185,73 +177,29 @@ def archive(context: typer.Context, name: str = NAME) -> None:
 
 def warnings(workspace: Workspace, sequence: Sequence) -> list[str]:
     """What keeps the emails of a sequence from leaving, a sentence each."""
-    from carillon.accounts import DEFAULT_GROUP
-    from carillon.sequences import EmailSettings
-    from carillon.store import accounts, dispatch, outreach
-    from carillon.words import OutreachStatus
+    from carillon.jobs import sequences as jobs
 
-    with workspace.database.snapshot() as connection:
-        groups = {one.group for one in accounts.accounts(connection) if one.is_active}
-        campaign = None if sequence.campaign is None else outreach.find(connection, sequence.campaign)
-        is_paused = dispatch.workspace_paused(connection)
-    usual = sequence.settings.account_group or DEFAULT_GROUP
-    wanted = {
-        step.settings.account_group or usual
-        for step in sequence.steps
-        if isinstance(step.settings, EmailSettings)
-    }
-    found = [
-        f"There is no active account in the group {group}: its emails wait for one. "
-        "`carillon account add` makes it."
-        for group in sorted(wanted - groups)
-    ]
-    if campaign is not None and campaign.status is not OutreachStatus.ACTIVE:
-        found.append(
-            f"Its outreach campaign {campaign.name} is {campaign.status}: nothing leaves until "
-            "`carillon outreach resume`."
-        )
-    if is_paused:
-        found.append("All mail of the workspace is paused: nothing leaves until `carillon resume`.")
-    return found
+    return jobs.warnings(workspace, sequence)
 
 
 def _check_templates(workspace: Workspace, screen: Screen, sequence: Sequence) -> None:
-    from carillon.advance.graph import templates_of
-    from carillon.send.preview import findings
-    from carillon.store import templates as store
+    from carillon.jobs.sequences import checked
 
-    if missing := missing_templates(workspace, sequence):
-        raise InputError(
-            f"the sequence {sequence.name} cannot begin: no version of {', '.join(missing)} is in force. "
-            "Make it with `carillon template new`, then `carillon template activate`."
-        )
-    with workspace.database.snapshot() as connection:
-        sources = store.in_force(connection, templates_of(sequence)).values()
-        errors = {
-            source: [one for one in findings(workspace, connection, source) if one.is_error]
-            for source in sources
-        }
-    for source, found in errors.items():
-        tell(screen, source, found)
-    if any(errors.values()):
-        raise InputError(f"the sequence {sequence.name} cannot begin before its templates are mended.")
+    found = checked(workspace, sequence)
+    if not found.missing:
+        for source, errors in found.errors.items():
+            tell(screen, source, errors)
+    found.require(sequence.name)
 
 
 def _enroll(workspace: Workspace, name: str, wanted: Many[str]) -> tuple[Enrolled, Start]:
     """Some contacts, by address or id; one that is not there stops all of it."""
-    import polars as pl
-
-    from carillon.store import enrolling, meant, sequence_starts, sequences
-
-    now, zone = workspace.clock.now(), workspace.settings.workspace.zone
+    from carillon.jobs import sequences as jobs
+    from carillon.store import meant
 
     def work(connection: Connection) -> tuple[Enrolled, Start]:
-        sequence = sequences.find(connection, name, to_change=True)
-        rows = [(line, one_contact(connection, one), None, None) for line, one in enumerate(wanted)]
-        schema = {one: pl.Int64 if one in ("line", "contact") else pl.String for one in meant.COLUMNS}
-        frame = pl.DataFrame(rows, schema=schema, orient="row")
-        done = enrolling.enroll(connection, sequence, [frame], now, user_name(), zone)
-        return done, sequence_starts.standing(connection, sequence, zone)
+        rows = meant.rows_of((one_contact(connection, one), None, None) for one in wanted)
+        return jobs.enroll(connection, workspace, name, rows, user_name())
 
     return workspace.database.write(work)
 
@@ -314,7 +262,7 @@ def _say_enrolled(screen: Screen, start: Start, enrolled: int) -> None:
 
 def _next(screen: Screen, start: Start, zone: ZoneInfo) -> None:
     _show_days(screen, start, zone)
-    if start.sequence.status in (SequenceStatus.DRAFT, SequenceStatus.COMPLETED):
+    if start.sequence.status is SequenceStatus.DRAFT:
         screen.say(f"\nNext: [bold]carillon sequence start {quoted(escape(start.sequence.name))}[/]")
 
 

@@ -51,21 +51,13 @@ def suppress(
 def _add(context: typer.Context, address: str, scope: str, reason: str | None, as_json: bool) -> None:
     here = session(context)
     with here.workspace() as workspace:
-        from carillon.store import audit
         from carillon.store import suppressions as store
-        from carillon.store.engine import Connection
 
-        now, place = workspace.clock.now(), store.read_address(address)
-
-        def work(connection: Connection) -> tuple[bool, int]:
-            store.read_scope(connection, scope)
-            done = store.suppress(connection, place, scope, reason or "by hand", now)
-            if done[0]:
-                what = {"address": place, "scope": scope, "reason": reason or "by hand"}
-                audit.note(connection, user_name(), "suppression added", now, None, what)
-            return done
-
-        is_new, cancelled = workspace.database.write(work)
+        now = workspace.clock.now()
+        found, is_new, cancelled = workspace.database.write(
+            lambda c: store.add(c, address, scope, reason, now, user_name())
+        )
+        place = found.address
     if as_json:
         here.screen.json({"address": place, "scope": scope, "new": is_new, "cancelled": cancelled})
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
@@ -20,7 +20,7 @@ from carillon.errors import InputError, UsageError
 from carillon.user import user_name
 
 if TYPE_CHECKING:
-    from carillon.campaigns import Campaign, Instance
+    from carillon.campaigns import Campaign
     from carillon.files.target_run import TargetReport
     from carillon.store.engine import Connection
     from carillon.workspace import Workspace
@@ -151,24 +151,16 @@ class _Task:
 
     def contacts(self, wanted: Sequence[str], trigger: date | None) -> _Done:
         """Some, by address or id; one that is not there stops all of it."""
-        import polars as pl
-
-        from carillon.campaigns import usual_trigger
         from carillon.store import campaign_targets as store
-
-        if trigger is None and not self.remove:
-            trigger = usual_trigger(self.campaign, self.workspace.today())
-            _check_date(self.campaign, trigger)
-        day = None if trigger is None else trigger.isoformat()
-        number = self.campaign.instance.id
+        from carillon.store import targeting
 
         def work(connection: Connection) -> store.Outcome:
-            rows = [(line, one_contact(connection, one), None, None, day) for line, one in enumerate(wanted)]
-            schema = {name: pl.Int64 if name in ("line", "contact") else pl.String for name in store.COLUMNS}
-            frames = [pl.DataFrame(rows, schema=schema, orient="row")]
+            ids = [one_contact(connection, one) for one in wanted]
+            rows = targeting.rows_of((one, None, None, None) for one in ids)
             if self.remove:
-                return store.remove(connection, number, frames)
-            return store.add(connection, number, frames, self.workspace.clock.now())
+                return targeting.remove_some(connection, self.campaign, rows, trigger)
+            now, today = self.workspace.clock.now(), self.workspace.today()
+            return targeting.add_some(connection, self.campaign, rows, trigger, today, now)
 
         outcome = self._write(work)
         return _Done(outcome.by_date, outcome.unchanged)
@@ -189,23 +181,12 @@ class _Task:
 
     def all_always(self) -> _Done:
         """All contacts, also those who come later. Taken away, those who were named go as well."""
-        from carillon.store import campaign_targets, campaigns
+        from carillon.store import targeting
 
-        instance, wanted = self.campaign.instance, not self.remove
-
-        def flagged(old: Instance) -> Instance:
-            return replace(old, metadata=old.metadata | {"target_all_contacts": wanted})
-
-        def work(connection: Connection) -> tuple[Instance, int]:
-            new = instance
-            if self.campaign.target_all_contacts != wanted:
-                now = self.workspace.clock.now()
-                new, _ = campaigns.change(connection, instance.name, flagged, now, user_name())
-            return new, campaign_targets.remove_everybody(connection, instance.id, None) if self.remove else 0
-
-        new, removed = self._write(work)
-        self.campaign = replace(self.campaign, instance=new)
-        return _Done({"": removed} if removed else {}, for_all=True, flagged=new != instance)
+        wanted, now = not self.remove, self.workspace.clock.now()
+        done = self._write(lambda c: targeting.go_to_everybody(c, self.campaign, wanted, now, user_name()))
+        self.campaign = done.campaign
+        return _Done({"": done.removed} if done.removed else {}, for_all=True, flagged=done.changed)
 
     def _write(self, work: Callable[[Connection], T]) -> T:
         """`work` in one transaction, which a dry run ends without a trace."""
@@ -222,32 +203,19 @@ class _Task:
 
 
 def _check_date(campaign: Campaign, trigger: date | None) -> None:
-    from carillon.campaigns import FIRST_DAY, LAST_DAY, Outlook, outlook
+    from carillon.store.targeting import check_date
 
-    if trigger is not None and outlook(campaign, trigger, date.min, 0) is Outlook.NEVER:
-        raise UsageError(
-            f"--trigger-date {trigger}: no email can be planned for it. It, and the day "
-            f"{campaign.days_before_event} days before it, must lie between {FIRST_DAY} and {LAST_DAY}."
-        )
+    try:
+        check_date(campaign, trigger)
+    except InputError as error:
+        raise UsageError(f"--trigger-date: {error}") from None
 
 
 def one_contact(connection: Connection, wanted: str) -> int:
     """The id of the one contact meant."""
     from carillon.store import people
 
-    found = people.find(connection, wanted.strip())
-    if len(found) > 1:
-        ids = ", ".join(str(one.id) for one in found)
-        raise InputError(f"--contact {wanted!r} means {len(found)} contacts. Give one of their ids: {ids}.")
-    if not found:
-        near = people.similar(connection, wanted)
-        hint = (
-            f"Did you mean {' or '.join(near)}?"
-            if near
-            else "Give an email address, an id or an external id."
-        )
-        raise InputError(f"there is no contact {wanted!r}. {hint} Nothing was changed.")
-    return found[0].id
+    return people.one(connection, wanted)
 
 
 def _show(screen: Screen, task: _Task, done: _Done) -> None:
@@ -310,15 +278,11 @@ def _late(task: _Task, done: _Done) -> list[str]:
 
 def _outlooks(task: _Task, done: _Done) -> dict[str, int]:
     """How many of the added targets have which outlook."""
-    from carillon.campaigns import outlook
+    from carillon.store.targeting import outlooks
 
-    today, shift = task.workspace.today(), task.workspace.settings.load_balancing.max_shift_days
-    counts: dict[str, int] = {}
-    for day, n in done.by_date.items():
-        if day:
-            word = outlook(task.campaign, date.fromisoformat(day), today, shift).value
-            counts[word] = counts.get(word, 0) + n
-    return counts
+    shift = task.workspace.settings.load_balancing.max_shift_days
+    by_date = {day: n for day, n in done.by_date.items() if day}
+    return outlooks(task.campaign, by_date, task.workspace.today(), shift)
 
 
 def _document(task: _Task, done: _Done) -> dict[str, object]:

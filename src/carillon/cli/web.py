@@ -12,7 +12,7 @@ from carillon.cli.session import session
 from carillon.cli.signals import stop_on_signals
 
 if TYPE_CHECKING:
-    from carillon.workspace import Workspace
+    from carillon.web.visit import Site
 
 
 def web(
@@ -24,18 +24,19 @@ def web(
         None, "--port", metavar="P", min=1, max=65535, help="The port it listens on (default: web.port)."
     ),
     public_only: bool = typer.Option(
-        False, "--public-only", help="Only what the public needs; so far there is nothing else."
+        False, "--public-only", help="Only links in emails, webhooks and events; no pages, no API."
     ),
 ) -> None:
-    """Serve links in emails, webhooks and events of programs.
+    """Serve the application: pages, API, links in emails, webhooks.
 
     Stop it with Ctrl-C. `carillon run` serves the same. `sending.public_url` is where it is reached from
-    outside, usually through a web server with TLS.
+    outside, usually through a web server with TLS. As long as there are no users only this machine may come
+    in, by the link that is shown once; `carillon user add` makes users.
     """
-    del public_only
     here = session(context)
     with here.workspace() as workspace:
         from carillon.web.hooks import troubles
+        from carillon.web.server import opened
 
         settings = workspace.settings
         host, port = host or settings.web.host, port or settings.web.port
@@ -43,11 +44,14 @@ def web(
             here.screen.warn("sending.public_url is not set: emails have no links to this server.")
         for trouble in troubles(settings, os.environ):
             here.screen.warn(trouble)
+        site = opened(lambda: workspace, os.environ, here.now is not None)
+        if not public_only:
+            here.screen.say(f"Open [bold]{site.entrance(host, port)}[/]")
         here.screen.note(f"Listening on http://{host}:{port}; stop with Ctrl-C.")
-        asyncio.run(_serve(workspace, host, port))
+        asyncio.run(_serve(site, host, port, public_only))
 
 
-async def _serve(workspace: Workspace, host: str, port: int) -> None:
+async def _serve(site: Site, host: str, port: int, public_only: bool) -> None:
     from carillon.web.server import serve
 
-    await serve(workspace, host, port, stop_on_signals())
+    await serve(site, host, port, stop_on_signals(), public_only=public_only)

@@ -75,6 +75,13 @@ def read_contacts(
     return ContactReader(source, columns, _Cleaner(columns, date_order, today), batch_rows, progress)
 
 
+def reader_of(
+    source: Source, columns: dict[str, str], today: date, *, date_order: DateOrder, batch_rows: int = 50_000
+) -> ContactReader:
+    """Contacts out of an open source whose columns are known."""
+    return ContactReader(source, columns, _Cleaner(columns, date_order, today), batch_rows, None)
+
+
 class ContactReader:
     """Iterates over `ContactBatch`, once. `columns` tells what each column of the file was taken for."""
 

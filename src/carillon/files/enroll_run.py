@@ -120,7 +120,7 @@ def _store(
         # Inside the transaction: nothing is stored if what was left out cannot be told.
         place = report_place(workspace, path)
         write_table(iter([problem_frame(problems)]), place)
-    return outcome, problems, standing(connection, sequence, zone), place
+    return outcome, problems, standing(connection, outcome.sequence, zone), place
 
 
 def refusals(reader: TargetReader, refused: pl.DataFrame) -> list[Found]:

@@ -9,7 +9,7 @@ run does the same and rolls back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ from carillon.errors import WorkspaceError
 from carillon.files.consents import in_utc
 from carillon.files.contacts import ContactBatch, ContactReader, read_contacts
 from carillon.files.dates import DateOrder
+from carillon.files.records import read_records
 from carillon.files.reports import REJECTED, SHOWN, WARNING, Found, problem_frame, report_place
 from carillon.files.sorting import sorted_frames
 from carillon.files.sources import problem
@@ -102,8 +103,32 @@ def import_contacts(
     def place() -> Path | None:
         return report_to if report_to or dry_run else report_place(workspace, path)
 
+    return _imported(workspace, reader, place, dry_run, progress)
+
+
+def import_records(
+    workspace: Workspace, records: Sequence[Mapping[str, str | None]], *, dry_run: bool = False
+) -> ImportReport:
+    """Store contacts that a program hands in: texts by the names of `mapping.TARGETS`. All of them or none.
+
+    The same as a file with these columns, whose lines count from 1; every problem is in the report.
+    """
+    reader = read_records(records, workspace.today())
+    shown = 2 * len(records) + SHOWN
+    return _imported(workspace, reader, lambda: None, dry_run, lambda _done, _total: None, shown)
+
+
+def _imported(
+    workspace: Workspace,
+    reader: ContactReader,
+    place: Callable[[], Path | None],
+    dry_run: bool,
+    progress: Progress,
+    shown: int = SHOWN,
+) -> ImportReport:
+    half = max(1, reader.total)
     with closing(reader), Spool() as spool:
-        read = _read(workspace, reader, spool)
+        read = _read(workspace, reader, spool, shown)
         work = _Store(workspace, reader, spool, read, place, dry_run)
         work.progress = lambda rows: progress(half + half * rows // max(1, read.taken), 2 * half)
         stored = work.run()
@@ -131,12 +156,14 @@ class _Read:
     named: int = 0
     rejected: int = 0
     warnings: int = 0
+    shown: int = SHOWN
+    """Problems that the report carries itself."""
     first: list[Found] = field(default_factory=list)
 
 
-def _read(workspace: Workspace, reader: ContactReader, spool: Spool) -> _Read:
+def _read(workspace: Workspace, reader: ContactReader, spool: Spool, shown: int) -> _Read:
     """Clean all of the file into the spool."""
-    read = _Read()
+    read = _Read(shown=shown)
     for batch in reader:
         rows = batch.frame
         if "sms_consent_at" in rows.columns:
@@ -152,7 +179,7 @@ def _read(workspace: Workspace, reader: ContactReader, spool: Spool) -> _Read:
         found = [(REJECTED, each) for each in batch.rejected] + [(WARNING, each) for each in batch.warnings]
         if found:
             found.sort(key=lambda pair: pair[1].line)
-            read.first += found[: SHOWN - len(read.first)]
+            read.first += found[: shown - len(read.first)]
             spool.put("problems", problem_frame(found))
     return read
 
@@ -207,7 +234,7 @@ class _Store:
             (REJECTED, problem(int(line), column, email, _REFUSED[n == "1"]))
             for line, email, n in refused.iter_rows()
         ]
-        self.shown = self._read.first + late[: SHOWN - len(self._read.first)]
+        self.shown = self._read.first + late[: self._read.shown - len(self._read.first)]
         place = self._place() if self.shown else None
         if place is None:
             return

@@ -116,6 +116,7 @@ def once(
         Job("listen", _WHENEVER, _listen_once),
         Job("advance", _WHENEVER, work.advance),
         Job("release", _WHENEVER, work.release),
+        Job("warmup_mail", _WHENEVER, work.warmup_mail),
         Job("dispatch", _WHENEVER, partial(_dispatch_once, sending, stopping)),
     ):
         found = perform(workspace, job, me, None) or Done(job.name, {}, "another machine is at it just now")
@@ -135,7 +136,7 @@ async def _dispatch(
 ) -> None:
     sending.require(workspace)
     report = await dispatch(workspace, stop, False, sending.local_only)
-    if report.counts:
+    if report.counts or report.warmup:
         tell(Done("dispatch", report.as_json()))
 
 
@@ -168,4 +169,5 @@ def _dispatch_once(sending: Sending, stopping: Callable[[], asyncio.Event], work
         return await dispatch(workspace, stopping(), True, sending.local_only)
 
     report = asyncio.run(go())
-    return report.as_json() if report.counts or report.faults or report.reaped else {}
+    some = report.counts or report.faults or report.reaped or report.warmup
+    return report.as_json() if some else {}

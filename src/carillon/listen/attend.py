@@ -35,6 +35,10 @@ class Books(Protocol):
         """How far the folder is read."""
         ...
 
+    def tend(self, mailbox: Mailbox) -> None:
+        """Warm-up mail is read and taken out of the spam folder, as a person would."""
+        ...
+
     def take(self, folder: str, batch: Batch) -> None:
         """Store what the messages mean, and the mark, together."""
         ...
@@ -93,6 +97,7 @@ class Attendant(Thread):
 
     def _read(self, mailbox: Mailbox, folders: list[str]) -> None:
         until = self._books.now()
+        self._books.tend(mailbox)
         for folder in folders:
             for batch in mailbox.news(folder, self._books.mark(folder), self._books.since()):
                 if self.stop.is_set():

@@ -21,13 +21,18 @@ from carillon.errors import Busy, CarillonError
 from carillon.listen.attend import Attendant
 from carillon.listen.events import events_of, wanted
 from carillon.listen.message import read
-from carillon.listen.sources import by_xoauth2, open_mailbox
+from carillon.listen.pool import warmup_in
+from carillon.listen.sources import Mailbox, by_xoauth2, open_mailbox
 from carillon.listen.sources.mail import Batch, Mark, NotReached
+from carillon.listen.verdict import Sort
 from carillon.oauth_settings import oauth_keys
+from carillon.pool import HEADER, warms_up
+from carillon.ramp import warmup_of
 from carillon.store import accounts as account_store
-from carillon.store import inboxes
+from carillon.store import inboxes, warmup_mail
 from carillon.store.correspondence import correspondence
 from carillon.store.engine import Connection
+from carillon.store.event_effects import Rules
 from carillon.store.events import Applied, apply
 from carillon.store.lease import only_one
 from carillon.store.sign_ins import keeper
@@ -47,6 +52,8 @@ LOGIN_PAUSE = timedelta(hours=1)
 """After a refused login, unless the account is changed: servers lock out who asks again and again."""
 GRACE_SECONDS = 2.0
 """For what is under way when it is to stop; then connections are cut."""
+TENDED = timedelta(days=7)
+"""How far back warm-up mail is looked for in the spam folder."""
 LATELY = timedelta(days=90)
 """How far back emails are looked at that a reply may answer which names none."""
 
@@ -120,6 +127,7 @@ class StoreBooks:
         self._all, self._workspace = listening, listening.workspace
         self._account, self._own = account, own
         self._writing = listening.writing
+        self._tended = warmup_of(account, self._workspace.settings)
 
     def now(self) -> datetime:
         return self._workspace.clock.now()
@@ -133,26 +141,60 @@ class StoreBooks:
             known = inboxes.folders(connection).get(self._account.id, [])
         return next((Mark(one.uidvalidity, one.last_uid) for one in known if one.name == folder), Mark())
 
+    def tend(self, mailbox: Mailbox) -> None:
+        if not self._tended.pool:
+            return
+        now = self.now()
+        try:
+            found = mailbox.marked(HEADER, self._tended.pool_spam_folder, now.date() - TENDED)
+            ours = [(one, self._mine(warms_up(self._all.keys, one.value))) for one in found]
+            mailbox.put_right([one for one, number in ours if number is not None])
+        except NotReached as fault:
+            # Mail that is read matters more; where the connection is broken, reading says so at once.
+            self._tended = self._tended.model_copy(update={"pool": False})
+            self._all.told(self._account.name, f"warm-up mail cannot be put right: {fault}")
+            return
+        rescued = [(number, one) for one, number in ours if number is not None and one.is_spam]
+
+        def store(connection: Connection) -> None:
+            for number, one in rescued:
+                warmup_mail.note_rescued(connection, self._account.id, number, one.folder, now)
+
+        if rescued:
+            self._workspace.database.write(store)
+
+    def _mine(self, found: tuple[int, int] | None) -> int | None:
+        """The message of the pool, if it was written to this account."""
+        return found[0] if found is not None and found[1] == self._account.id else None
+
     def take(self, folder: str, batch: Batch) -> None:
         now = self.now()
-        verdicts = [read(one.raw, self._own) for one in batch.messages]
+        pool = [(one, warmup_in(one.raw, self._all.keys)) for one in batch.messages]
+        warmed = [(one, number) for one, found in pool if (number := self._mine(found)) is not None]
+        messages = [one for one, found in pool if found is None]
+        verdicts = [read(one.raw, self._own) for one in messages]
         with self._workspace.database.snapshot() as connection:
             lately = correspondence(connection, self._account.id, wanted(verdicts), now - LATELY)
         events = [
             event
-            for one, verdict in zip(batch.messages, verdicts, strict=True)
+            for one, verdict in zip(messages, verdicts, strict=True)
             for event in events_of(verdict, one.raw, self._all.keys, lately, min(one.arrived or now, now))
         ]
 
         def store(connection: Connection) -> Applied:
-            applied = apply(connection, events, now)
+            applied = apply(connection, events, now, Rules.of(self._workspace.settings))
+            for one, number in warmed:
+                arrived = min(one.arrived or now, now)
+                warmup_mail.note_received(connection, self._account.id, number, folder, arrived)
             mark = batch.mark
             inboxes.note_mark(connection, self._account.id, folder, mark.uidvalidity, mark.last_uid)
             return applied
 
         with self._writing:
             applied = self._workspace.database.write(store)
-            self._all.report.note(self._account.name, Counter(one.sort.value for one in verdicts), applied)
+            sorts = Counter(one.sort.value for one in verdicts)
+            sorts[Sort.WARMUP.value] += len(pool) - len(messages)
+            self._all.report.note(self._account.name, +sorts, applied)
         if applied.kinds:
             news = ", ".join(f"{count} {kind}" for kind, count in sorted(applied.kinds.items()))
             self._all.told(self._account.name, news)

@@ -27,6 +27,8 @@ class Sort(StrEnum):
     """A mailing list's or newsletter's: nobody wrote it to us."""
     OWN = "own"
     """A copy of what we sent ourselves."""
+    WARMUP = "warmup"
+    """Between our own accounts, to warm them up: nothing follows from it (`listen.pool`)."""
     UNRELATED = "unrelated"
     """Automatic mail that tells us nothing."""
 

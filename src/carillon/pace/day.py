@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
-from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
@@ -19,18 +18,11 @@ import numpy.typing as npt
 from carillon.columns import Index
 from carillon.local_time import instant_of
 from carillon.splitmix import splitmix64
+from carillon.words import Activity
 
 MIDNIGHT = time(0)
 """As the end of a period: that of the day."""
 _UNSIGNED = (1 << 64) - 1
-
-
-class Activity(StrEnum):
-    """`send_slots.activity_period`: how busy people are at their mailboxes."""
-
-    PEAK = "peak"
-    NORMAL = "normal"
-    LOW = "low"
 
 
 @dataclass(frozen=True)

@@ -138,7 +138,7 @@ def gather(reader: PlanReader, request: Request, settings: Settings, progress: P
 def load(reader: PlanReader, task: Task, ids: Index) -> Working:
     """These contacts, as far as they still exist."""
     people = reader.contacts_of(ids, _columns(task))
-    sent = reader.sent_of(ids, task.today - HISTORY_DAYS)
+    sent = reader.sent_of(ids, task.today - HISTORY_DAYS, task.rules.counts_sequences)
     return work_on(task, _batch(reader, task, people, reader.stored_of(ids), sent, None))
 
 
@@ -176,7 +176,8 @@ def _everyone(reader: PlanReader, task: Task, batch: int, progress: Callable[[in
     columns, since = _columns(task), task.today - HISTORY_DAYS
 
     def fetch(low: int, high: int) -> Batch:
-        people, sent = reader.contacts(low, high, columns), reader.sent(low, high, since)
+        people = reader.contacts(low, high, columns)
+        sent = reader.sent(low, high, since, task.rules.counts_sequences)
         return _batch(reader, task, people, reader.stored(low, high), sent, (low, high))
 
     if not ranges:

@@ -44,6 +44,8 @@ class Rules:
     """Whether crowded days are smoothed and capped at all."""
     emails_per_period: int
     period_days: int
+    counts_sequences: bool
+    """Whether the emails of sequences count for frequency."""
     follows_up: bool
     followup_days_after: int
     followup_lookback_days: int
@@ -74,6 +76,7 @@ class Rules:
             balanced=settings.features.load_balancing,
             emails_per_period=balance.max_emails_per_contact_per_period,
             period_days=balance.period_days,
+            counts_sequences=settings.sequences.count_in_frequency_limit,
             follows_up=settings.features.followups,
             followup_days_after=timing.followup_days_after,
             followup_lookback_days=timing.followup_lookback_days,

@@ -39,6 +39,7 @@ from carillon.store.engine import Connection
 from carillon.store.intents import Intent
 from carillon.store.moments import stamp
 from carillon.store.replay import whose_emails
+from carillon.store.slot_claims import on_slots
 from carillon.store.suppressions import suppress
 from carillon.windows import Windows
 from carillon.words import SkipReason, Status
@@ -60,8 +61,8 @@ class Letter:
     """The contact's, as it is stored."""
 
 
-Render = Callable[[Connection, Sequence[Claimed], datetime], dict[int, Letter | str]]
-"""Renders claimed emails, by id; a text says why one cannot be."""
+Render = Callable[[Connection, Sequence[Claimed], datetime], Callable[[Claimed], Letter | str]]
+"""Reads what claimed emails need; what it returns renders one of them, or says why it cannot be."""
 
 
 class StoreBooks:
@@ -74,6 +75,7 @@ class StoreBooks:
         self.workspace, self.account, self.holder = workspace, account, str(uuid.uuid4())
         self.interval = limits.interval / SECOND
         self._limits, self._render, self._lawless = limits, render, lawless
+        self._slots = on_slots(account, workspace.settings.pacing.missed_slot_minutes)
         self._journal, self._writer = Journal(workspace.folder), workspace.database.writer()
         settings = workspace.settings
         self._windows = Windows(settings.state_rules, settings.timing_constants.pre_window_exclusion_days)
@@ -96,43 +98,41 @@ class StoreBooks:
         token = f"{self.holder}:{self._claims}"
         found = self._write(
             lambda connection: store.claim(
-                connection, self.account.id, self._limits, (day, today), now, token, batch
+                connection, self.account.id, self._limits, (day, today), now, token, batch, self._slots
             )
         )
         self._days.add(day)
         self._held.update(row.id for row in found)
         return found
 
-    def prepare(self, rows: Sequence[Claimed]) -> list[Ready | Outcome]:
-        """Check once more and render; what may not leave becomes an outcome."""
+    def prepare(self, rows: Sequence[Claimed]) -> Iterator[Ready | Outcome]:
+        """Check once more; then render, each as it is taken. What may not leave becomes an outcome."""
         claimed, now = monotonic(), self.workspace.clock.now()
         with self.workspace.database.snapshot() as connection:
             basis = intents_store.bases(connection, {row.contact_id for row in rows})
             stopped, ends = self._check(connection, [row for row in rows if row.contact_id in basis], now)
-            letters = self._render(connection, [row for row in rows if row.id not in stopped], now)
-        found: list[Ready | Outcome] = []
-        for row in rows:
-            letter = letters.get(row.id, "it was not rendered")
+            render = self._render(connection, [row for row in rows if row.id not in stopped], now)
+
+        def ready(row: Claimed) -> Ready | Outcome:
             if row.id in stopped:
-                found.append(stopped[row.id])
-            elif isinstance(letter, str):
-                found.append(Outcome(row.id, row.token, Status.FAILED, error=letter, refund=1))
-            else:
-                begin = claimed + row.wait
-                end = inf if row.lapses is None else begin + store.LATE / SECOND
-                end = min(end, claimed + ends[row.contact_id])
-                found.append(
-                    Ready(
-                        row,
-                        letter.envelope,
-                        letter.render_hash,
-                        letter.address,
-                        basis[row.contact_id],
-                        begin,
-                        end,
-                    )
-                )
-        return found
+                return stopped[row.id]
+            letter = render(row)
+            if isinstance(letter, str):
+                return Outcome(row.id, row.token, Status.FAILED, error=letter, refund=1)
+            begin = claimed + row.wait
+            end = inf if row.lapses is None else begin + store.LATE / SECOND
+            end = min(end, claimed + ends[row.contact_id])
+            return Ready(
+                row,
+                letter.envelope,
+                letter.render_hash,
+                letter.address,
+                basis[row.contact_id],
+                begin,
+                end,
+            )
+
+        return map(ready, rows)
 
     def _check(
         self, connection: Connection, rows: Sequence[Claimed], now: datetime
@@ -151,14 +151,15 @@ class StoreBooks:
                 for row in rows
             ]
         )
-        limited = np.array([not row.followup and row.enrollment_id is None for row in rows])
+        counted = self.workspace.settings.sequences.count_in_frequency_limit
+        limited = np.array([not row.followup and (counted or row.enrollment_id is None) for row in rows])
         reasons = excluded(people, Letters(who, ~lawless, limited), self._windows, today)
         quiet = self._quiet_until(frame, now)
         silent = np.array([is_quiet for is_quiet, _ in quiet], bool)[who]
         letters = Letters(who, ~lawless, limited & (reasons == 0) & ~silent)
         balance = self.workspace.settings.load_balancing
         sent = store.sent_lately(
-            connection, people.id.tolist(), today - balance.period_days, (row.id for row in rows)
+            connection, people.id.tolist(), today - balance.period_days, (row.id for row in rows), counted
         )
         crowded = too_many(
             letters,
@@ -236,8 +237,8 @@ class StoreBooks:
         return Outcome(ready.row.id, ready.row.token, Status.SCHEDULED, refund=1)
 
     def commit(self, outcomes: list[Outcome], intents: list[Intent]) -> set[tuple[int, str]]:
-        self._journal.note(self.workspace.clock.now(), self._lines(outcomes, intents))
-        allowed = self._writer.write(lambda connection: self._commit(connection, outcomes, intents))
+        noted = self._journal.begin_note(self.workspace.clock.now(), self._lines(outcomes, intents))
+        allowed = self._writer.write(lambda connection: self._commit(connection, outcomes, intents, noted))
         self._held.difference_update(one.id for one in outcomes)
         return allowed
 
@@ -259,7 +260,11 @@ class StoreBooks:
         return self._write(work)
 
     def _commit(
-        self, connection: Connection, outcomes: list[Outcome], intents: list[Intent]
+        self,
+        connection: Connection,
+        outcomes: list[Outcome],
+        intents: list[Intent],
+        noted: Callable[[], None],
     ) -> set[tuple[int, str]]:
         now = self.workspace.clock.now()
         intents_store.record(connection, outcomes, now)
@@ -267,7 +272,9 @@ class StoreBooks:
         for one in outcomes:
             if one.suppress is not None:
                 suppress(connection, one.suppress, "all", "hard bounce", now)
-        return intents_store.intend(connection, intents)
+        allowed = intents_store.intend(connection, intents)
+        noted()  # the journal is on disk before the database is told
+        return allowed
 
     def _refund(self, connection: Connection, emails: int) -> None:
         """Room in the day's limit; not where it is unclear on which day it was taken."""

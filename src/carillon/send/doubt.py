@@ -10,7 +10,7 @@ from dataclasses import asdict
 from carillon.days import day_number
 from carillon.errors import InputError
 from carillon.store import doubts as store
-from carillon.store.doubts import Doubt
+from carillon.store.doubts import Doubt, Which
 from carillon.user import user_name
 from carillon.words import Status
 from carillon.workspace import Workspace
@@ -33,10 +33,10 @@ _WORDS = {
 }
 
 
-def listed(workspace: Workspace) -> list[Doubt]:
-    """All of them, the oldest first."""
+def listed(workspace: Workspace, which: Which = Which()) -> list[Doubt]:
+    """Those that are meant, the oldest first."""
     with workspace.database.snapshot() as connection:
-        return store.doubts(connection)
+        return store.doubts(connection, which)
 
 
 def settle_by_policy(workspace: Workspace) -> int:
@@ -66,12 +66,32 @@ def settle_by_policy(workspace: Workspace) -> int:
     return workspace.database.write(work, durable=True)
 
 
-def settle(workspace: Workspace, number: int, verdict: str) -> str:
-    """Decide one: `sent`, `unsent` or `resend`. Returns what follows, in words.
+def settle_many(workspace: Workspace, which: Which, verdict: str, by: str | None = None) -> int:
+    """Decide all that are meant at once: `sent`, `unsent` or `resend`. Returns how many were settled.
+
+    What was handed over less than ten minutes ago is not sent again: it stays in doubt. `by`: as in `settle`.
+    """
+    now, who = workspace.clock.now(), by or user_name()
+    minutes = RESEND_AFTER_MINUTES if verdict == "resend" else 0
+
+    def work(connection: store.Connection) -> int:
+        today = day_number(workspace.today())
+        settled = store.settle_all(connection, _BECOMES[verdict], now, today, minutes, which=which)
+        if settled:
+            meant = {name: str(value) for name, value in asdict(which).items() if value is not None}
+            what = {"emails": len(settled), "ids": settled[:LISTED]} | meant
+            store.note(connection, who, f"doubts settled: {verdict}", now, None, what)
+        return len(settled)
+
+    return workspace.database.write(work, durable=True)
+
+
+def settle(workspace: Workspace, number: int, verdict: str, by: str | None = None) -> str:
+    """Decide one: `sent`, `unsent` or `resend`. Returns what follows, in words. `by`: who decides, for the log.
 
     Raises InputError where the email is not in doubt, or is to be sent again too soon.
     """
-    now, who = workspace.clock.now(), user_name()
+    now, who = workspace.clock.now(), by or user_name()
 
     def work(connection: store.Connection) -> str:
         found = store.find(connection, number)

@@ -22,7 +22,7 @@ LINE = 78
 WIRE = policy.SMTP
 """How messages are written: CRLF, ASCII only."""
 OPAQUE = ("message-id", "in-reply-to", "references", "list-unsubscribe", "list-unsubscribe-post", "list-id",
-          "feedback-id", "auto-submitted")  # fmt: skip
+          "feedback-id", "auto-submitted", "x-carillon-warmup")  # fmt: skip
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _ADDRESS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@(?=.{{1,253}}$)[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")

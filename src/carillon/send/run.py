@@ -18,12 +18,14 @@ from carillon.clock import monotonic
 from carillon.days import day_number
 from carillon.errors import Busy, CarillonError
 from carillon.rates import limits_of
+from carillon.send import pool
 from carillon.send.books import StoreBooks
 from carillon.send.doubt import settle_by_policy
 from carillon.send.engine import Tally, drain
 from carillon.send.letters import refusal, renderer
 from carillon.send.rehearsal import Rehearsal
 from carillon.send.restore import admit
+from carillon.send.slots import Mailboxes
 from carillon.send.transports import Transport, open_transport
 from carillon.store import accounts as account_store
 from carillon.store import dispatch as store
@@ -34,8 +36,9 @@ from carillon.store.campaigns import campaigns
 from carillon.store.due_templates import Lacking
 from carillon.store.lease import only_one
 from carillon.store.sign_ins import keeper
+from carillon.store.timing import record
 from carillon.vault import Vault
-from carillon.words import Status, Wait
+from carillon.words import AccountKind, Status, Wait
 from carillon.workspace import Workspace
 
 PAUSE_SECONDS = 1.0
@@ -44,6 +47,8 @@ STRIKE_SECONDS = (1.0, 5.0, 20.0)
 """How long to wait after a fault of an account, before it is stopped, while nothing gets through."""
 REAP_SECONDS = 5.0
 """Between two looks for claims that dispatchers left behind."""
+POOL = 0
+"""Stands for warm-up mail where the others are accounts by their ids."""
 
 
 @dataclass
@@ -59,6 +64,8 @@ class SendReport:
     """Emails in doubt that dispatchers left behind."""
     settled: int = 0
     """Emails in doubt that were settled as `safety.on_doubt` says."""
+    warmup: Counter[str] = field(default_factory=Counter)
+    """Warm-up mail between our own accounts, by `pool.MailStatus`: no emails, and in no other count."""
     waiting: Counter[str] = field(default_factory=Counter)
     """Emails of today that have not left, by `words.Wait`."""
     lacking: list[Lacking] = field(default_factory=list)
@@ -83,6 +90,7 @@ class SendReport:
             "reaped": self.reaped,
             "new_doubts": self.doubts,
             "doubts_settled": self.settled,
+            "warmup": dict(self.warmup),
             "waiting": dict(self.waiting),
             "lacking": [one.as_json() for one in self.lacking],
             "dry_run": self.dry_run,
@@ -120,6 +128,7 @@ async def dispatch(workspace: Workspace, stop: asyncio.Event, once: bool, local_
         else:
             await asyncio.to_thread(admit, workspace)
             await _rounds(workspace, stop, once, local_only, report)
+            await asyncio.to_thread(record, workspace.database, workspace.settings, workspace.clock.now())
     await asyncio.to_thread(_tell_waiting, workspace, report)
     return report
 
@@ -183,17 +192,22 @@ async def _rounds(
     """Each account goes at its own pace: a slow server holds up nobody else's mail."""
     at_work: dict[int, asyncio.Task[None]] = {}
     reaped = -REAP_SECONDS
+    mailboxes = Mailboxes(workspace)
     try:
         while not stop.is_set():
             if monotonic() - reaped >= REAP_SECONDS:
                 await asyncio.to_thread(_reap, workspace, report)
                 reaped = monotonic()
+            on_slots = await asyncio.to_thread(mailboxes.look)
             for account in await asyncio.to_thread(_due, workspace):
-                if account.id not in at_work:
+                if account.id not in at_work and (on_slots or account.kind != AccountKind.MAILBOX):
                     work = _account(workspace, account, stop, local_only, report)
                     at_work[account.id] = asyncio.create_task(work)
+            if POOL not in at_work and await asyncio.to_thread(pool.any_due, workspace):
+                at_work[POOL] = asyncio.create_task(_pool(workspace, stop, local_only, report))
             if once:
                 await asyncio.gather(*at_work.values())
+                await asyncio.to_thread(mailboxes.settle)
                 return
             await pause_or_stop(stop, PAUSE_SECONDS)
             for number, task in list(at_work.items()):
@@ -226,11 +240,8 @@ def _due(workspace: Workspace) -> list[Account]:
 async def _account(
     workspace: Workspace, account: Account, stop: asyncio.Event, local_only: bool, report: SendReport
 ) -> None:
-    transport = _transport(workspace, account, report)
+    transport = _transport(workspace, account, local_only, report)
     if transport is None:
-        return
-    if local_only and not transport.is_local:
-        report.faults[account.name] = "under --now it would write to real people; add --really if it should"
         return
     try:
         render = renderer(workspace, account)
@@ -261,14 +272,41 @@ async def pause_or_stop(stop: asyncio.Event, seconds: float) -> None:
         await asyncio.wait_for(stop.wait(), seconds)
 
 
-def _transport(workspace: Workspace, account: Account, report: SendReport) -> Transport | None:
+async def _pool(workspace: Workspace, stop: asyncio.Event, local_only: bool, report: SendReport) -> None:
+    """Warm-up mail that is due, over all accounts at once."""
+    waiting = await asyncio.to_thread(pool.due, workspace)
+    with workspace.database.snapshot() as connection:
+        accounts = [one for one in account_store.accounts(connection) if one.id in waiting]
+
+    async def work(account: Account) -> None:
+        transport = _transport(workspace, account, local_only, report)
+        if transport is None:
+            return
+        try:
+            books = pool.PoolBooks(workspace, account, limits_of(account))
+            await pool.send(books, transport, waiting[account.id], stop, report.warmup)
+        except CarillonError as error:
+            report.faults[account.name] = str(error)
+
+    await asyncio.gather(
+        *(work(one) for one in accounts if one.is_active and pool.takes_part(workspace, one))
+    )
+
+
+def _transport(
+    workspace: Workspace, account: Account, local_only: bool, report: SendReport
+) -> Transport | None:
     try:
         vault = Vault(workspace.folder, os.environ)
         keep = keeper(workspace.database, vault, account.id)
-        return open_transport(account, workspace.folder, vault, keep)
+        found = open_transport(account, workspace.folder, vault, keep)
     except CarillonError as error:
         report.faults[account.name] = str(error)
         return None
+    if local_only and not found.is_local:
+        report.faults[account.name] = "under --now it would write to real people; add --really if it should"
+        return None
+    return found
 
 
 def _lawless(workspace: Workspace) -> frozenset[int]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 
 from carillon.store.dispatch import Claimed
+from carillon.store.json_values import object_of
 from carillon.store.recipients import About
 from carillon.templates import Source
 from carillon.words import SEQUENCE_EMAIL
@@ -16,8 +16,7 @@ def told(row: Claimed) -> Mapping[str, str | bool]:
     """By word; nothing for emails that are no sequence's."""
     if row.email_type != SEQUENCE_EMAIL:
         return {}
-    found = json.loads(row.metadata) if isinstance(row.metadata, str) else row.metadata
-    return found if isinstance(found, dict) else {}
+    return object_of(row.metadata) or {}
 
 
 def ignores_windows(row: Claimed) -> bool:

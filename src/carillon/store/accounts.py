@@ -24,12 +24,18 @@ from carillon.store.json_values import object_of
 from carillon.store.moments import moment_of, stamp
 from carillon.words import AccountStatus, Status
 
-_NAMES = {"group": "group_name", "created": "created_at", "updated": "updated_at"}
+_NAMES = {
+    "group": "group_name",
+    "resumed": "resumed_at",
+    "created": "created_at",
+    "updated": "updated_at",
+}
 """Fields whose columns are called otherwise."""
 _FIELDS = [one.name for one in fields(Account)]
 _COLUMNS = ", ".join(_NAMES.get(name, name) for name in _FIELDS)
-_JSON = ("settings", "inbox")
-_LONGEST_ERROR = 1000
+_JSON = ("settings", "inbox", "warmup", "pacing")
+_MOMENTS = ("resumed", "created", "updated")
+LONGEST_ERROR = 1000
 
 
 def accounts(connection: Connection) -> list[Account]:
@@ -87,6 +93,8 @@ def change(
     """
     old = find(connection, name, to_change=True)
     new = replace(edit(old), id=old.id, name=old.name, created=old.created, updated=now)
+    if new.is_active and not old.is_active:
+        new = replace(new, resumed=now)
     # What another program stored as it should not be must not be in the way of a change of something else.
     known = account_faults(old)
     _refuse(new, [fault for fault in account_faults(new) if fault not in known])
@@ -120,7 +128,7 @@ def note_error(connection: Connection, account_id: int, why: str, now: datetime)
         {
             "active": AccountStatus.ACTIVE.value,
             "error": AccountStatus.ERROR.value,
-            "why": why[:_LONGEST_ERROR],
+            "why": why[:LONGEST_ERROR],
             "now": stamp(now),
             "id": account_id,
         },
@@ -136,7 +144,8 @@ def remove(connection: Connection, name: str, now: datetime, by: str) -> Account
             f"the account {name!r} cannot be removed: {sum(counts.values()):,} emails name it, and what was "
             f"sent stays known. `carillon account pause {name}` keeps it from sending."
         )
-    connection.execute(text("delete from rate_state where account_id = :id"), {"id": old.id})
+    for table in ("rate_state", "send_slots", "slot_days", "warmup_days"):
+        connection.execute(text(f"delete from {table} where account_id = :id"), {"id": old.id})
     inboxes.forget(connection, old.id)
     connection.execute(text("delete from accounts where id = :id"), {"id": old.id})
     audit.note(connection, by, f"account {name} removed", now, shown(old), None)
@@ -158,13 +167,14 @@ def shown(account: Account) -> dict[str, object]:
     values = {
         name: getattr(account, name)
         for name in _FIELDS
-        if name not in ("settings", "inbox", "inbox_secret", "created", "updated")
+        if name not in (*_JSON, *_MOMENTS, "inbox_secret")
     }
     values["secret"] = "stored" if account.secret else None
     if account.inbox_secret:
         values["inbox_secret"] = "stored"
-    values |= {f"inbox.{key}": value for key, value in (account.inbox or {}).items()}
-    return values | {f"settings.{key}": value for key, value in account.settings.items()}
+    for name in _JSON:
+        values |= {f"{name}.{key}": value for key, value in (getattr(account, name) or {}).items()}
+    return values
 
 
 def _refuse(account: Account, faults: list[str]) -> None:
@@ -186,23 +196,20 @@ def _mark(connection: Connection, name: str) -> str:
 
 def _stored(account: Account) -> dict[str, object]:
     """Column -> value, without the id."""
-    values = {_NAMES.get(name, name): getattr(account, name) for name in _FIELDS if name != "id"}
-    return values | {
-        "settings": _json(account.settings),
-        "inbox": _json(account.inbox) if account.inbox is not None else None,
-        "created_at": account.created and stamp(account.created),
-        "updated_at": account.updated and stamp(account.updated),
-    }
+    values = {name: getattr(account, name) for name in _FIELDS if name != "id"}
+    values |= {name: None if values[name] is None else _json(values[name]) for name in _JSON}
+    values |= {name: values[name] and stamp(values[name]) for name in _MOMENTS}
+    return {_NAMES.get(name, name): value for name, value in values.items()}
 
 
 def _account(row: Any) -> Account:
     values = dict(zip(_FIELDS, row, strict=True))
+    values |= {name: object_of(values[name]) for name in _JSON}
+    values |= {name: moment_of(values[name]) for name in _MOMENTS}
     values |= {
         "id": int(values["id"]),
-        "settings": object_of(values["settings"]) or {},
-        "inbox": object_of(values["inbox"]),
-        "created": moment_of(values["created"]),
-        "updated": moment_of(values["updated"]),
+        "settings": values["settings"] or {},
+        "warmup_enabled": bool(values["warmup_enabled"]),
     }
     return Account(**values)
 

@@ -9,16 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
 from sqlalchemy import Connection, text
 
+from carillon.store import webhooks
 from carillon.store.advance import moment_from
-from carillon.store.bulk import Arrays, is_sqlite, stage_arrays
+from carillon.store.bulk import Arrays, insert_rows, is_sqlite, stage_arrays
 from carillon.store.moments import moment, stamp
 from carillon.store.planning import Ints
 from carillon.words import SEQUENCE_EMAIL, UNKNOWN_KIND, ActionKind, Status
 
 EMAILS = (
     "id", "enrollment", "contact", "step", "send", "ideal", "at", "account", "parent", "template", "metadata",
+    "choice",
 )  # fmt: skip
 NOTES = ("enrollment", "contact", "visit", "data", "at")
 CALLS = ("enrollment", "visit", "url", "body")
@@ -50,16 +53,22 @@ def add_emails(connection: Connection, arrays: Arrays, now: datetime) -> None:
     connection.exec_driver_sql(
         "insert into outbox (id, contact_id, kind, followup, email_type, send, ideal, status, email_template,"
         " metadata, send_at, account_id, enrollment_id, step_key, attempts, channel, parent_id, domain,"
-        " created_at, updated_at)"
+        " created_at, updated_at, time_choice)"
         f" select e.id, e.contact, {UNKNOWN_KIND}, 0, '{SEQUENCE_EMAIL}', e.send, e.ideal,"
         f" '{Status.SCHEDULED}', t.word, {metadata}, {moment_from(connection, 'e.at')}, e.account,"
-        f" e.enrollment, k.word, 0, 'email', nullif(e.parent, 0), {domain}, '{stamp(now)}', '{stamp(now)}'"
+        f" e.enrollment, k.word, 0, 'email', nullif(e.parent, 0), {domain},"
+        f" '{stamp(now)}', '{stamp(now)}', h.word"
         " from temp_emails e join contacts c on c.id = e.contact"
         " join temp_words k on k.code = e.step join temp_words t on t.code = e.template"
-        " left join temp_words m on m.code = e.metadata"
+        " left join temp_words m on m.code = e.metadata left join temp_words h on h.code = e.choice"
         # After `restore` an email that had left is there before its step comes round.
         " where true on conflict (id) do nothing"
     )
+
+
+def note_changes(connection: Connection, contacts: Ints) -> None:
+    """The planner looks at these contacts again: emails of sequences count for it."""
+    insert_rows(connection, "changes", ("contact_id",), [(one,) for one in np.unique(contacts).tolist()])
 
 
 def put_off(connection: Connection, keys: Ints, days: Ints, at: Ints, now: datetime) -> None:
@@ -89,16 +98,17 @@ def change_contacts(
     )
 
 
-def add_notes(connection: Connection, arrays: Arrays) -> None:
+def add_notes(connection: Connection, arrays: Arrays, now: datetime) -> None:
     """Events `notified`, for whoever watches: `NOTES`; `data` is JSON."""
     stage_arrays(connection, "temp_notes", NOTES, arrays)
     data = "w.word" if is_sqlite(connection) else "w.word::jsonb"
-    connection.exec_driver_sql(
+    new = connection.exec_driver_sql(
         "insert into contact_events (contact_id, event_type, event_data, created_at, source, dedupe_key)"
         f" select n.contact, 'notified', {data}, {moment_from(connection, 'n.at')}, 'sequence',"
         " 'enrollment ' || n.enrollment || ' visit ' || n.visit"
-        " from temp_notes n join temp_words w on w.code = n.data"
+        " from temp_notes n join temp_words w on w.code = n.data where true returning id"
     )
+    webhooks.note(connection, [int(one) for one in new.scalars()], now)
 
 
 def add_calls(connection: Connection, arrays: Arrays, now: datetime) -> None:

@@ -16,6 +16,7 @@ from carillon.store import suppressions
 from carillon.store.advance import milliseconds
 from carillon.store.bulk import is_sqlite, read_strings, stage_arrays
 from carillon.store.frames import read_named
+from carillon.store.json_values import by_a_program
 from carillon.store.planning import Ints
 from carillon.store.recipients import FIELDS
 from carillon.words import SEQUENCE_EMAIL, Sign, Status
@@ -24,6 +25,7 @@ GONE = f"'{Status.SENT}', '{Status.DELIVERED}', '{Status.BOUNCED}', '{Status.IN_
 """Emails that have left, or may have."""
 PEOPLE = (
     "email", "zip_code", "birth_date", "effective_date", "timezone", "status", "seed", "external_id",
+    "industry",
 )  # fmt: skip
 COMPARED = (*FIELDS, "status", "tags", "attributes")
 """Columns that conditions compare."""
@@ -69,17 +71,13 @@ def signs(connection: Connection) -> pl.DataFrame:
     The name is the link of a click and the word of an event; every event is one by its own word, too.
     What scanners and proxies did is left out.
     """
-    automatic = "coalesce(e.event_data ->> 'automatic', 'false') = 'true'"
-    if is_sqlite(connection):
-        automatic = "case when json_valid(e.event_data) then json_extract(e.event_data, '$.automatic') end"
-        automatic = f"coalesce({automatic}, 0) = 1"
     events = _latest(
         connection,
         f"'{Sign.EVENT}'",
         "e.event_type",
         "e.created_at",
         "join contact_events e on e.contact_id = p.contact",
-        f"not ({automatic})",
+        f"not ({by_a_program(is_sqlite(connection), 'e.event_data')})",
     )
     clicks = _latest(
         connection,

@@ -21,9 +21,11 @@ from carillon.settings_checks import did_you_mean
 from carillon.store import audit
 from carillon.store.moments import moment_of, stamp
 
-EVENTS = "events"
-SCOPES = (EVENTS,)
-"""What a key may be for."""
+EVENTS, READ, WRITE, SEND, ADMIN = "events", "read", "write", "send", "admin"
+SCOPES = (EVENTS, READ, WRITE, SEND, ADMIN)
+"""What a key may be for: to tell of events; to look; to change contacts, campaigns, templates and sequences;
+to let mail go and to hold it up; to change accounts and webhooks, and to read the audit log. None of them
+includes another."""
 LONGEST_NAME = 60
 USED_AGAIN = timedelta(minutes=1)
 """A use within so much time of the last one is not written down."""
@@ -120,9 +122,14 @@ def find(connection: Connection, given: str) -> ApiKey | None:
     return key if key.revoked is None else None
 
 
+def is_stale(key: ApiKey, now: datetime) -> bool:
+    """Whether a use at this moment is to be written down."""
+    return key.last_used is None or not timedelta(0) <= now - key.last_used < USED_AGAIN
+
+
 def used(connection: Connection, key: ApiKey, now: datetime) -> None:
     """Note that a key was used."""
-    if key.last_used is None or not timedelta(0) <= now - key.last_used < USED_AGAIN:
+    if is_stale(key, now):
         connection.execute(
             text("update api_keys set last_used_at = :now where prefix = :prefix"),
             {"now": stamp(now), "prefix": key.prefix},

@@ -6,12 +6,28 @@ All writing happens in the caller's transaction: a deed and its row are there to
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, text
 
-from carillon.store.moments import moment
+from carillon.store.json_values import object_of
+from carillon.store.moments import moment, moment_of
+from carillon.store.paging import Slice, sliced
+
+
+@dataclass(frozen=True)
+class Deed:
+    """One row."""
+
+    id: int
+    who: str
+    what: str
+    when: datetime | None
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
 
 
 def note(
@@ -23,16 +39,51 @@ def note(
     after: Mapping[str, object] | None,
 ) -> None:
     """Add a row. `before` and `after`: what is different now, never a secret."""
+    note_all(connection, who, when, [(what, before, after)])
+
+
+def note_all(
+    connection: Connection,
+    who: str,
+    when: datetime,
+    deeds: Sequence[tuple[str, Mapping[str, object] | None, Mapping[str, object] | None]],
+) -> None:
+    """Add a row for each deed: what, and what was different before and after it."""
+    if not deeds:
+        return
     connection.execute(
         text(
             'insert into audit_log (who, what, "when", "before", "after")'
             " values (:who, :what, :when, :before, :after)"
         ),
-        {
-            "who": who,
-            "what": what,
-            "when": moment(when),
-            "before": None if before is None else json.dumps(before, ensure_ascii=False),
-            "after": None if after is None else json.dumps(after, ensure_ascii=False),
-        },
+        [
+            {
+                "who": who,
+                "what": what,
+                "when": moment(when),
+                "before": None if before is None else json.dumps(before, ensure_ascii=False),
+                "after": None if after is None else json.dumps(after, ensure_ascii=False),
+            }
+            for what, before, after in deeds
+        ],
+    )
+
+
+def page(connection: Connection, before: int | None, limit: int) -> Slice[Deed]:
+    """Deeds, the newest first; `before`: those older than this one."""
+    older = "" if before is None else " where id < :before"
+    rows = connection.execute(
+        text(
+            'select id, who, what, "when", "before", "after" from audit_log'
+            f"{older} order by id desc limit :limit"
+        ),
+        {"before": before, "limit": limit + 1},
+    ).all()
+    return sliced(
+        rows,
+        limit,
+        lambda row: Deed(
+            int(row[0]), row[1], row[2], moment_of(row[3]), object_of(row[4]), object_of(row[5])
+        ),
+        lambda row: (int(row[0]),),
     )

@@ -20,6 +20,7 @@ from carillon.store.contacts import BULK_ROWS, BULK_SHARE
 from carillon.store.engine import scalar
 from carillon.store.meant import MATCHED
 from carillon.store.moments import moment
+from carillon.store.paging import Slice, sliced
 from carillon.store.planning import EVERYBODY
 from carillon.words import TargetStatus
 
@@ -112,6 +113,38 @@ def remove_everybody(connection: Connection, instance: int, trigger: date | None
         return _do(connection, statement, instance=instance)
     statement += " and trigger_date = :trigger"
     return _do(connection, statement, instance=instance, trigger=trigger.isoformat())
+
+
+@dataclass(frozen=True)
+class Target:
+    """One row of `contact_campaigns`."""
+
+    contact_id: int
+    email: str | None
+    trigger_date: str
+    status: str
+
+
+def page(
+    connection: Connection, instance: int, after: tuple[str, int] | None, limit: int
+) -> Slice[Target]:
+    """Named targets of a campaign, ascending by contact and date; `after`: the last date and contact."""
+    day, contact = after or ("", 0)
+    rows = connection.execute(
+        text(
+            "select t.contact_id, c.email, t.trigger_date, t.status from contact_campaigns t"
+            " left join contacts c on c.id = t.contact_id where t.campaign_instance_id = :instance"
+            " and t.contact_id >= :contact and (t.contact_id > :contact or t.trigger_date > :day)"
+            " order by t.contact_id, t.trigger_date limit :limit"
+        ),
+        {"instance": instance, "contact": contact, "day": day, "limit": limit + 1},
+    ).all()
+    return sliced(
+        rows,
+        limit,
+        lambda row: Target(int(row[0]), row[1], row[2], row[3]),
+        lambda row: (row[2], int(row[0])),
+    )
 
 
 def _insert(connection: Connection, what: str, whence: str) -> str:

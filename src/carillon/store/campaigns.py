@@ -141,6 +141,12 @@ def find(connection: Connection, name: str, *, to_change: bool = False) -> Insta
     return _instance(row)
 
 
+def name_of(connection: Connection, number: int) -> str | None:
+    """The name of the instance with this id."""
+    found = scalar(connection, "select instance_name from campaign_instances where id = :id", id=number)
+    return None if found is None else str(found)
+
+
 def campaigns(
     connection: Connection, from_settings: Mapping[str, TypeFields] | None = None
 ) -> list[Campaign]:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, text
 
+from carillon.store.json_values import object_of
+from carillon.store.moments import moment_of
+from carillon.store.paging import Slice, sliced
 from carillon.store.planning import EVERYBODY, EVERYBODY_NOTED
 from carillon.words import RunStatus
 
@@ -23,6 +27,54 @@ class Finished:
     scheduled: int
     skipped: int
     summary: dict[str, object]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the planner, as it was logged."""
+
+    id: int
+    run_id: str
+    begun: datetime | None
+    completed: datetime | None
+    today: str | None
+    status: str
+    contacts: int | None
+    scheduled: int | None
+    skipped: int | None
+    error: str | None
+    summary: dict[str, Any] | None
+
+
+def page(connection: Connection, before: int | None, limit: int) -> Slice[Run]:
+    """Runs, the newest first; `before`: those older than this one."""
+    older = "" if before is None else " where id < :before"
+    rows = connection.execute(
+        text(
+            "select id, scheduler_run_id, run_timestamp, completed_at, today, status, contacts_processed,"
+            " emails_scheduled, emails_skipped, error_message, summary from scheduler_checkpoints"
+            f"{older} order by id desc limit :limit"
+        ),
+        {"before": before, "limit": limit + 1},
+    ).all()
+    return sliced(
+        rows,
+        limit,
+        lambda row: Run(
+            row.id,
+            row.scheduler_run_id,
+            moment_of(row.run_timestamp),
+            moment_of(row.completed_at),
+            row.today,
+            row.status,
+            row.contacts_processed,
+            row.emails_scheduled,
+            row.emails_skipped,
+            row.error_message,
+            object_of(row.summary),
+        ),
+        lambda row: (int(row[0]),),
+    )
 
 
 def begin(connection: Connection, run_id: str, now: datetime, today: str) -> int:

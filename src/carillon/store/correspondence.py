@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from sqlalchemy import Connection
 from carillon.addresses import normalise
 from carillon.store.bulk import insert_rows
 from carillon.store.clean import clean
+from carillon.store.json_values import object_of
 from carillon.store.moments import as_moment, moment_of
 from carillon.words import Status
 
@@ -64,6 +64,5 @@ def correspondence(
 
 def _subject(step: object) -> str | None:
     """The subject that a sequence's step gives its emails in place of the template's."""
-    settings = json.loads(step) if isinstance(step, str) else step
-    subject = settings.get("subject") if isinstance(settings, dict) else None
+    subject = (object_of(step) or {}).get("subject")
     return subject if isinstance(subject, str) else None

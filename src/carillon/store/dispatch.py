@@ -20,6 +20,7 @@ from carillon.rates import SECOND, Limits, Used, take
 from carillon.store.bulk import is_sqlite, read_integers, read_strings
 from carillon.store.moments import database_micros, database_now, stamp
 from carillon.store.planning import Ints
+from carillon.store.slot_claims import ON_ITS_SLOT, OnSlots
 from carillon.words import (
     EnrollmentStatus,
     InstanceStatus,
@@ -135,15 +136,18 @@ def claim(
     now: datetime,
     token: str,
     batch: int,
+    slots: OnSlots | None = None,
 ) -> list[Claimed]:
     """Take up to `batch` due emails of an account, as far as its limits allow.
 
     `days`: the account's local day, by which its limit counts, and the workspace's, whose mail goes; `now`:
-    the workspace's clock. Others' claims are passed over.
+    the workspace's clock; `slots`: for a mailbox. Others' claims are passed over.
     """
     day, today = days
     used, micros = _lock_rates(connection, account, day), database_micros(connection)
-    due = _due(connection, account, now, today, batch, micros)
+    if slots is not None:
+        batch = slots.most(connection, account, now, batch)
+    due = _due(connection, account, now, today, batch, micros, slots)
     if limits.domain_interval:
         used.domains = _domains(connection, account, {row[_DOMAIN] or "" for row in due})
     granted = dict(take([(row[0], row[_DOMAIN] or "") for row in due], limits, used, micros, HORIZON))
@@ -202,6 +206,37 @@ def refund(connection: Connection, account: int, day: int, emails: int) -> None:
     )
 
 
+def permit(
+    connection: Connection,
+    account: int,
+    limits: Limits,
+    day: tuple[int, datetime],
+    now: datetime,
+    domain: str,
+) -> bool:
+    """A permit, to be used at once, for mail that is no email of the outbox; it counts with the others.
+
+    `day`: the account's local day and its end; `domain`: the recipient's. False where a limit is used up, or
+    where emails of the outbox are due or need what is left of the day: they go first.
+    """
+    used, micros = _lock_rates(connection, account, day[0]), database_micros(connection)
+    waiting, is_due = connection.execute(
+        text(
+            "select count(*), coalesce(max(case when send_at <= :now then 1 else 0 end), 0) from outbox"
+            f" where account_id = :account and {WAITING} and status = '{Status.SCHEDULED}' and send_at < :end"
+        ),
+        {"account": account, "now": stamp(now), "end": stamp(day[1])},
+    ).one()
+    if is_due or (limits.per_day is not None and used.sent + waiting >= limits.per_day):
+        return False
+    if limits.domain_interval:
+        used.domains = _domains(connection, account, {domain})
+    if not take([(0, domain)], limits, used, micros, 0):
+        return False
+    _store_rates(connection, account, day[0], used, limits)
+    return True
+
+
 def any_over(connection: Connection) -> bool:
     """Whether there are claims whose lease is over."""
     return (
@@ -245,17 +280,22 @@ def checked(connection: Connection, contacts: Iterable[int]) -> pl.DataFrame:
 
 
 def sent_lately(
-    connection: Connection, contacts: Iterable[int], since: int, besides: Iterable[int] = ()
+    connection: Connection,
+    contacts: Iterable[int],
+    since: int,
+    besides: Iterable[int] = (),
+    sequences: bool = False,
 ) -> tuple[Ints, Ints]:
     """Emails that count for frequency and have left, may have or are about to: contact and day of each.
 
-    `besides`: emails that are being judged.
+    `besides`: emails that are being judged; `sequences`: whether those of sequences count.
     """
     contact, day = read_integers(
         connection,
         ("o.contact_id", "o.send"),
         f"from outbox o where o.contact_id in ({_listed(contacts)})"
-        f" and o.send > {since} and o.followup = 0 and o.enrollment_id is null and o.channel = 'email'"
+        f" and o.send > {since} and o.followup = 0 and o.channel = 'email'"
+        f"{'' if sequences else ' and o.enrollment_id is null'}"
         f" and o.status in ('{Status.SENT}', '{Status.DELIVERED}', '{Status.BOUNCED}', '{Status.IN_DOUBT}',"
         f" '{Status.PROCESSING}') and o.id not in ({_listed(besides)})",
     )
@@ -288,7 +328,13 @@ def _listed(ids: Iterable[int]) -> str:
 
 
 def _due(
-    connection: Connection, account: int, now: datetime, today: int, batch: int, micros: int
+    connection: Connection,
+    account: int,
+    now: datetime,
+    today: int,
+    batch: int,
+    micros: int,
+    slots: OnSlots | None,
 ) -> list[tuple[Any, ...]]:
     skip = "" if is_sqlite(connection) else " for update of outbox skip locked"
     rows = connection.execute(
@@ -297,6 +343,7 @@ def _due(
             f" and status = '{Status.SCHEDULED}' and send_at <= :now and {_TIMELY} and {OPEN}"
             " and not exists (select 1 from rate_state r where r.account_id = outbox.account_id"
             "  and r.domain = outbox.domain and r.domain <> '' and r.earliest > :late)"
+            f"{'' if slots is None else ON_ITS_SLOT}"
             f" order by send_at, id limit :batch{skip}"
         ),
         {
@@ -305,7 +352,8 @@ def _due(
             "today": today,
             "late": micros + HORIZON,
             "batch": batch,
-        },
+        }
+        | ({} if slots is None else slots.values(now)),
     )
     return [tuple(row) for row in rows.all()]
 

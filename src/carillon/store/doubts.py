@@ -10,10 +10,12 @@ from sqlalchemy import Connection, text
 from carillon.store.audit import note
 from carillon.store.bulk import insert_rows, is_sqlite
 from carillon.store.dispatch import WAITING
-from carillon.store.moments import database_now, stamp
+from carillon.store.moments import as_moment, database_now, stamp
 from carillon.words import Status
 
-__all__ = ["Connection", "Doubt", "any_of_age", "count", "doubts", "find", "note", "settle", "settle_all"]
+__all__ = [
+    "Connection", "Doubt", "Which", "any_of_age", "count", "doubts", "find", "note", "settle", "settle_all",
+]  # fmt: skip
 
 _SETTLED = (
     "update outbox set status = :status, send_at = case when :again then :now else send_at end,"
@@ -44,9 +46,27 @@ class Doubt:
         return asdict(self)
 
 
-def doubts(connection: Connection) -> list[Doubt]:
-    """All emails in doubt, the oldest first."""
-    return _read(connection, "order by o.intent_at, o.id", {})
+@dataclass(frozen=True)
+class Which:
+    """Some of the emails in doubt; None: whatever it is."""
+
+    account: int | None = None
+    since: datetime | None = None
+    """Handed over then or later."""
+    before: datetime | None = None
+
+    def where(self, connection: Connection, table: str) -> str:
+        """The same as a condition, beginning with "and"; `table`: the name or alias of `outbox`."""
+        found = "" if self.account is None else f" and {table}.account_id = {self.account:d}"
+        for sign, moment in ((">=", self.since), ("<", self.before)):
+            if moment is not None:
+                found += f" and {table}.intent_at {sign} {as_moment(connection, moment)}"
+        return found
+
+
+def doubts(connection: Connection, which: Which = Which()) -> list[Doubt]:
+    """Emails in doubt, the oldest first."""
+    return _read(connection, f"{which.where(connection, 'o')} order by o.intent_at, o.id", {})
 
 
 def count(connection: Connection) -> int:
@@ -78,15 +98,21 @@ def any_of_age(connection: Connection, minutes: int, attempts: int | None) -> bo
 
 
 def settle_all(
-    connection: Connection, status: Status, now: datetime, today: int, minutes: int, attempts: int | None
+    connection: Connection,
+    status: Status,
+    now: datetime,
+    today: int,
+    minutes: int,
+    attempts: int | None = None,
+    which: Which = Which(),
 ) -> list[int]:
     """As `settle`, all that were handed over `minutes` or more ago, by the database's clock. Returns ids.
 
     `attempts`: only those that were tried fewer times.
     """
+    mine = _of_age(connection, minutes, attempts) + which.where(connection, "outbox")
     rows = connection.execute(
-        text(f"{_SETTLED} where {_of_age(connection, minutes, attempts)} returning id, contact_id"),
-        _values(status, now, today),
+        text(f"{_SETTLED} where {mine} returning id, contact_id"), _values(status, now, today)
     ).all()
     insert_rows(connection, "changes", ("contact_id",), [(one,) for one in sorted({row[1] for row in rows})])
     return sorted(int(row[0]) for row in rows)

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, text
 from carillon.errors import InputError
 from carillon.sequences import Sequence
 from carillon.store import audit, meant, suppressions
+from carillon.store.completion import reopen
 from carillon.store.engine import scalar
 from carillon.store.enrollments import OPEN
 from carillon.store.frames import read_named
@@ -41,6 +42,8 @@ class Refusal(StrEnum):
 class Enrolled:
     """What became of a list."""
 
+    sequence: Sequence
+    """As it stands now."""
     enrolled: int
     refused: pl.DataFrame
     """Rows whose contact is not enrolled: `meant.COLUMNS` as text and `reason` (`Refusal`), by line."""
@@ -60,8 +63,8 @@ def enroll(
 ) -> Enrolled:
     """Enroll those whom rows (`meant.COLUMNS`) mean; `sequence` as `find` gives it, to be changed.
 
-    They begin when the sequence does or, if it has begun, at once, as far as its drip lets them. Raises
-    InputError for a sequence that is archived, or has no steps.
+    They begin when the sequence does or, if it has begun, at once, as far as its drip lets them. One that
+    was completed runs again. Raises InputError for a sequence that is archived, or has no steps.
     """
     if sequence.status is SequenceStatus.ARCHIVED:
         raise InputError(f"the sequence {sequence.name} is archived: nobody can be enrolled in it.")
@@ -70,6 +73,8 @@ def enroll(
     meant.match(connection, rows)
     _sort_out(connection, sequence)
     wanted = int(scalar(connection, "select count(*) from temp_entrants where refusal is null"))
+    if wanted:
+        sequence = reopen(connection, sequence, now, by)
     places = stage_starts(connection, sequence, wanted, now, zone)
     enrolled = connection.execute(
         text(
@@ -93,7 +98,7 @@ def enroll(
     if enrolled:
         after = {"enrolled": enrolled, "refused": refused.height}
         audit.note(connection, by, f"enrolled in sequence {sequence.name}", now, None, after)
-    return Enrolled(enrolled, refused.sort(pl.col("line").cast(pl.Int64)), unknown, unclear)
+    return Enrolled(sequence, enrolled, refused.sort(pl.col("line").cast(pl.Int64)), unknown, unclear)
 
 
 def _sort_out(connection: Connection, sequence: Sequence) -> None:

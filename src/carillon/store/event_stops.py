@@ -7,18 +7,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import cache
 from importlib import resources
 
 import numpy as np
 from sqlalchemy import Connection
 
+from carillon.days import day_number
+from carillon.local_time import instant_of
 from carillon.sequences import SequenceSettings
 from carillon.store import enrollments, sequences
+from carillon.store.advance import moment_from
 from carillon.store.bulk import insert_rows, is_sqlite, stage_arrays
-from carillon.store.moments import stamp
-from carillon.words import EventKind, ExitReason
+from carillon.store.dispatch import WAITING
+from carillon.store.moments import as_moment, moment_of, stamp
+from carillon.words import EventKind, ExitReason, Status
 
 _STOPS: Mapping[str, tuple[ExitReason, str]] = {
     EventKind.REPLIED: (ExitReason.REPLIED, "stop_on_reply"),
@@ -77,8 +81,14 @@ def stop(
     return sum(enrollments.stop(connection, ids, reason, now) for reason, ids in sorted(by_reason.items()))
 
 
-def postpone(connection: Connection, absences: Iterable[tuple[int, date]]) -> None:
-    """Let the next step of contacts who are away wait until the day after they are back."""
+def postpone(
+    connection: Connection, absences: Iterable[tuple[int, date]], now: datetime, zone: tzinfo
+) -> None:
+    """Let the next step of contacts who are away wait until the day after they are back.
+
+    An email that is scheduled for earlier waits, too; `zone`: the workspace's, whose days count. If that day
+    lies in a window of the contact's state, the dispatcher finds that out, as of any other day.
+    """
     until: dict[int, date] = {}
     for contact, back in absences:
         until[contact] = max(back, until.get(contact, back))
@@ -101,6 +111,37 @@ def postpone(connection: Connection, absences: Iterable[tuple[int, date]]) -> No
         f" next_action_at = case when next_action_at < {moment} then {moment} else next_action_at end"
         f" from temp_absences a where a.id = sequence_enrollments.id and {enrollments.OPEN}"
     )
+    # Only now: whoever was about to schedule an email held the enrollment until it was there.
+    lock = "" if is_sqlite(connection) else " for update of outbox"
+    waiting = run(
+        f"select outbox.id, outbox.send_at, {moment} from outbox join temp_absences a"
+        f" on a.id = outbox.enrollment_id where {WAITING} and outbox.status = '{Status.SCHEDULED}'"
+        f" and outbox.send_at < {moment} order by outbox.id{lock}"
+    ).all()
+    moved = [(int(number), *_put_off(moment_of(at), moment_of(end), zone)) for number, at, end in waiting]
+    if not moved:
+        return
+    stage_arrays(connection, "temp_put_off", ("id", "send", "at"), list(np.array(moved, np.int64).T))
+    run(
+        f"update outbox set send = p.send, send_at = {moment_from(connection, 'p.at')},"
+        f" updated_at = {as_moment(connection, now)} from temp_put_off p where p.id = outbox.id"
+    )
+    run(
+        "insert into changes (contact_id) select distinct contact_id from outbox"
+        " where id in (select id from temp_put_off)"
+    )
+
+
+def _put_off(at: datetime | None, until: datetime | None, zone: tzinfo) -> tuple[int, int]:
+    """The day, and the moment in milliseconds since 1970: the same time of day, not before `until`."""
+    assert at is not None
+    assert until is not None
+    day, wall = until.astimezone(zone).date(), at.astimezone(zone).time()
+    found = instant_of(day, wall, zone)
+    if found < until:
+        day += timedelta(days=1)
+        found = instant_of(day, wall, zone)
+    return day_number(day), round(found.timestamp() * 1000)
 
 
 def _sharing(connection: Connection, addresses: Iterable[str]) -> list[tuple[int, str]]:

@@ -16,10 +16,10 @@ from sqlalchemy import Connection, insert, text
 
 from carillon.addresses import normalise
 from carillon.events import Event
-from carillon.store import event_effects
+from carillon.store import event_effects, webhooks
 from carillon.store.bulk import insert_rows, is_sqlite
 from carillon.store.clean import clean, cleaned
-from carillon.store.event_effects import Fresh
+from carillon.store.event_effects import Fresh, Rules
 from carillon.store.moments import stamp
 from carillon.store.tables_listening import raw_messages
 from carillon.words import EventKind
@@ -49,7 +49,7 @@ class Applied:
     """Enrollments that ended."""
 
 
-def apply(connection: Connection, events: Sequence[Event], now: datetime) -> Applied:
+def apply(connection: Connection, events: Sequence[Event], now: datetime, rules: Rules = Rules()) -> Applied:
     """Store events and do what follows from them. The same events once more, in any order, change nothing."""
     if not events:
         return Applied((), 0, 0, {}, 0, 0)
@@ -63,7 +63,8 @@ def apply(connection: Connection, events: Sequence[Event], now: datetime) -> App
     unmatched = len(wanted) - known - len(found)
     new = _store(connection, wanted, found, now)
     fresh = [one for one in found if wanted[one.place][0] in new]
-    effects = event_effects.follow(connection, fresh, now)
+    effects = event_effects.follow(connection, fresh, now, rules)
+    webhooks.note(connection, new.values(), now)
     return Applied(
         tuple(sorted(new.values())),
         len(events) - unmatched - len(new),

@@ -13,8 +13,13 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, text
 
 from carillon.store.moments import moment_of, stamp
+from carillon.words import EnrollmentStatus, OutreachStatus, SequenceStatus, Sign, StepType
 
 _LONGEST_ERROR = 1000
+_READ = (
+    "select a.id, min(f.read_at) as read_at, count(*) - count(f.read_at) as unread from accounts a"
+    " left join inbox_folders f on f.account_id = a.id where a.inbox is not null group by a.id"
+)
 
 
 @dataclass(frozen=True)
@@ -62,13 +67,32 @@ def read_until(connection: Connection) -> Mapping[int, datetime | None]:
 
     None: its mailbox has not been read to the end yet. An account whose mail is not read is not among them.
     """
+    rows = connection.execute(text(f"select id, read_at, unread from ({_READ}) r"))
+    return {int(account): None if unread else moment_of(read_at) for account, read_at, unread in rows}
+
+
+def waiting(connection: Connection, now: datetime) -> dict[int, int]:
+    """For each account: enrollments that are due and wait for its mailbox to be read.
+
+    As `advance` decides it: at a condition that asks for a reply, and at an email after the first.
+    """
+    asks = f"(p.type = '{StepType.CONDITION}' and cast(p.settings as text) like '%\"{Sign.REPLIED}\"%')"
     rows = connection.execute(
         text(
-            "select a.id, min(f.read_at), count(*) - count(f.read_at) from accounts a"
-            " left join inbox_folders f on f.account_id = a.id where a.inbox is not null group by a.id"
-        )
+            "select e.account_id, count(*) from sequence_enrollments e"
+            f" join sequences s on s.id = e.sequence_id and s.status = '{SequenceStatus.ACTIVE}'"
+            " left join outreach_campaigns c on c.id = s.outreach_campaign_id"
+            " join sequence_steps p on p.sequence_id = e.sequence_id and p.step_key = e.current_step"
+            f" join ({_READ}) r on r.id = e.account_id"
+            " where e.status in ('scheduled', 'active')"
+            f" and e.status = '{EnrollmentStatus.ACTIVE}' and e.next_action_at <= :now"
+            f" and (c.id is null or c.status = '{OutreachStatus.ACTIVE}')"
+            f" and (p.type = '{StepType.EMAIL}' or {asks})"
+            " and (r.unread > 0 or r.read_at < e.next_action_at) group by e.account_id"
+        ),
+        {"now": stamp(now)},
     )
-    return {int(account): None if unread else moment_of(read_at) for account, read_at, unread in rows}
+    return {int(account): int(n) for account, n in rows}
 
 
 def note_mark(connection: Connection, account_id: int, folder: str, uidvalidity: int, last_uid: int) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, text
 
 from carillon.store.bulk import is_sqlite
+from carillon.store.json_values import object_of
 from carillon.store.moments import database_now, moment_of, stamp
 from carillon.words import RunStatus
 
@@ -160,7 +161,6 @@ def forget_holders(connection: Connection) -> None:
 
 
 def _state(row: Row[Any]) -> JobState:
-    report = json.loads(row.report) if isinstance(row.report, str) else row.report
     return JobState(
         str(row.name),
         bool(row.held),
@@ -170,6 +170,6 @@ def _state(row: Row[Any]) -> JobState:
         None if row.period is None else timedelta(seconds=int(row.period)),
         moment_of(row.due_for),
         int(row.failures),
-        report,
+        object_of(row.report),
         row.last_error,
     )

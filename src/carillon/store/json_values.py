@@ -13,3 +13,20 @@ def object_of(value: object) -> dict[str, Any] | None:
     except ValueError:
         return None
     return found if isinstance(found, dict) else None
+
+
+def list_of(value: object) -> list[Any] | None:
+    """A stored JSON list; None for what is none."""
+    try:
+        found = json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        return None
+    return found if isinstance(found, list) else None
+
+
+def by_a_program(sqlite: bool, column: str) -> str:
+    """Whether an event's data say that a scanner or a proxy did it, in SQL; other programs' may be no JSON."""
+    if sqlite:
+        automatic = f"case when json_valid({column}) then json_extract({column}, '$.automatic') end"
+        return f"coalesce({automatic}, 0) = 1"
+    return f"coalesce({column} ->> 'automatic', 'false') = 'true'"

@@ -22,6 +22,13 @@ MATCHED = "from temp_list s cross join temp_meant m where m.line = s.line and m.
 """Rows `s` that mean exactly one contact, `m.contact`."""
 
 
+def rows_of(contacts: Iterable[tuple[int | None, str | None, str | None]]) -> pl.DataFrame:
+    """Rows out of contact id, external id and address; the line is the place, from 0."""
+    rows = [(line, *one) for line, one in enumerate(contacts)]
+    schema = {name: pl.Int64 if name in ("line", "contact") else pl.String for name in COLUMNS}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
 def match(connection: Connection, rows: Iterable[pl.DataFrame], more: Sequence[str] = ()) -> int:
     """Stage the list and find for each row that means anybody the contact, and how many it could be (`n`).
 

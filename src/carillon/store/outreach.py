@@ -14,13 +14,14 @@ from sqlalchemy import Connection, text
 
 from carillon.errors import InputError
 from carillon.sequences_short import ShortForm, short_from
+from carillon.settings_timing import KEY, SmartOverride, override_from, with_override
 from carillon.settings_values import plain
 from carillon.store import audit
 from carillon.store.bulk import is_sqlite
 from carillon.store.campaigns import did_you_mean
 from carillon.store.engine import scalar
+from carillon.store.json_values import object_of
 from carillon.store.moments import moment, moment_of
-from carillon.store.sequences import plain_json
 from carillon.words import OutreachStatus
 
 _COLUMNS = "id, name, description, status, sender_name, default_subject, settings, created_at"
@@ -35,6 +36,8 @@ class Outreach:
     sender_name: str | None = None
     defaults: ShortForm = field(default_factory=ShortForm)
     """Its subject, templates and timing hold for sequences in short form that do not say otherwise."""
+    smart_scheduling: SmartOverride | None = None
+    """Where it says otherwise than the workspace when emails leave."""
     id: int = 0
     status: OutreachStatus = OutreachStatus.ACTIVE
     created: datetime | None = None
@@ -90,7 +93,9 @@ def create(connection: Connection, wanted: Outreach, now: datetime, by: str) -> 
             "description": wanted.description,
             "sender": wanted.sender_name,
             "subject": subject,
-            "settings": json.dumps(plain(settings), ensure_ascii=False),
+            "settings": json.dumps(
+                with_override(plain(settings), wanted.smart_scheduling), ensure_ascii=False
+            ),
             "now": moment(now),
         },
     )
@@ -113,7 +118,8 @@ def set_status(connection: Connection, name: str, status: OutreachStatus, now: d
 
 
 def _campaign(row: Any) -> Outreach:
-    defaults = plain_json(row.settings)
+    defaults = object_of(row.settings) or {}
+    smart = override_from(defaults.pop(KEY, None), f"outreach campaign {row.name}")
     if row.default_subject is not None:
         defaults["subject"] = row.default_subject
     return Outreach(
@@ -121,6 +127,7 @@ def _campaign(row: Any) -> Outreach:
         description=row.description,
         sender_name=row.sender_name,
         defaults=short_from(defaults),
+        smart_scheduling=smart,
         id=int(row.id),
         status=OutreachStatus(row.status),
         created=moment_of(row.created_at),

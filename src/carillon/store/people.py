@@ -8,6 +8,7 @@ from difflib import get_close_matches
 
 from sqlalchemy import Connection, text
 
+from carillon.errors import InputError
 from carillon.keys import CONTACT_SHIFT
 from carillon.words import FIRST_CAMPAIGN, UNKNOWN_KIND
 
@@ -81,6 +82,23 @@ def find(connection: Connection, wanted: str) -> list[Profile]:
         for row in connection.execute(text(f"select {_COLUMNS} from contacts where {condition}"), values):
             found[int(row[0])] = Profile(*row)
     return [found[contact] for contact in sorted(found)]
+
+
+def one(connection: Connection, wanted: str) -> int:
+    """The id of the one contact meant. Raises InputError where there is none, or more than one."""
+    found = find(connection, wanted.strip())
+    if len(found) > 1:
+        ids = ", ".join(str(person.id) for person in found)
+        raise InputError(f"{wanted!r} means {len(found)} contacts. Give one of their ids: {ids}.")
+    if not found:
+        near = similar(connection, wanted)
+        hint = (
+            f"Did you mean {' or '.join(near)}?"
+            if near
+            else "Give an email address, an id or an external id."
+        )
+        raise InputError(f"there is no contact {wanted!r}. {hint} Nothing was changed.")
+    return found[0].id
 
 
 def similar(connection: Connection, email: str) -> list[str]:

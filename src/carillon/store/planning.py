@@ -52,7 +52,8 @@ _SENT = (
     f" else {Standing.GONE} end",
     "coalesce(priority, 10)",
 )
-_PLANNER_MAIL = "enrollment_id is null and channel = 'email'"
+_EMAIL = "channel = 'email'"
+_PLANNER_MAIL = f"enrollment_id is null and {_EMAIL}"
 MAX_CONTACT_ID = (1 << 32) - 1
 EVERYBODY = 0
 """The contact id that stands for all of them in `changes`."""
@@ -189,25 +190,25 @@ class PlanReader:
             f" and p.id < (w.id + 1) << {CONTACT_SHIFT}",
         )
 
-    def sent(self, low: int, high: int, since: int) -> list[Ints]:
-        """Outbox rows without enrollment of a contact range: `SENT_COLUMNS`.
+    def sent(self, low: int, high: int, since: int, sequences: bool = False) -> list[Ints]:
+        """Outbox rows of a contact range, with those of enrollments if `sequences`: `SENT_COLUMNS`.
 
         Those due on `since` or later, and of campaigns all: their targets stay candidates for ever.
         """
         return read_integers(
             self.connection,
             _SENT,
-            f"from outbox where contact_id >= {low} and contact_id < {high} and {_history(since)}",
+            f"from outbox where contact_id >= {low} and contact_id < {high} and {_history(since, sequences)}",
         )
 
-    def sent_of(self, ids: Ints, since: int) -> list[Ints]:
+    def sent_of(self, ids: Ints, since: int, sequences: bool = False) -> list[Ints]:
         """Outbox rows of these contacts, as `sent`."""
         self._stage(ids)
         return read_integers(
             self.connection,
             _SENT,
             "from (select o.* from temp_wanted w join outbox o on o.contact_id = w.id) o"
-            f" where {_history(since)}",
+            f" where {_history(since, sequences)}",
         )
 
     def contacts_due(self, days: list[int]) -> Ints:
@@ -263,6 +264,6 @@ def iter_ranges(edges: list[int]) -> Iterator[tuple[int, int]]:
     return pairwise(edges)
 
 
-def _history(since: int) -> str:
+def _history(since: int, sequences: bool) -> str:
     campaigns = f"(kind >= {FIRST_CAMPAIGN} and kind < {UNKNOWN_KIND})"
-    return f"(send >= {since} or {campaigns}) and {_PLANNER_MAIL}"
+    return f"(send >= {since} or {campaigns}) and {_EMAIL if sequences else _PLANNER_MAIL}"

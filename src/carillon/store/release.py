@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
@@ -10,7 +10,9 @@ import polars as pl
 from sqlalchemy import Connection, text
 
 from carillon.packing import REASON_MASK
-from carillon.store.bulk import insert_rows, is_sqlite, read_strings, stage_arrays
+from carillon.send_times import CHOICES
+from carillon.store.advance import moment_from, stage_words
+from carillon.store.bulk import is_sqlite, read_integers, read_strings, stage_arrays
 from carillon.store.dispatch import WAITING
 from carillon.store.intents import return_to_plan
 from carillon.store.moments import stamp
@@ -31,28 +33,35 @@ def due(connection: Connection, day: int) -> pl.DataFrame:
         domain = "lower(split_part(c.email, '@', 2))"
     columns = ["p.id", "p.state", "p.ideal", domain, "k.campaign_instance_id", "k.email_template",
                "coalesce(c.seed, 0)"]  # fmt: skip
+    # Where nobody is suppressed, no row need be asked.
+    any_ = connection.exec_driver_sql("select 1 from suppressions limit 1").first()
     frame = read_strings(
         connection,
         columns,
         "from plan p join contacts c on c.id = p.id >> 31"
         f" left join plan_kinds k on k.kind = {shown_kind('p.id', 'p.state')}"
-        f" where p.send = {day} and p.state & {REASON_MASK} = 0 and not {applies('c', 'k')}",
+        f" where p.send = {day} and p.state & {REASON_MASK} = 0"
+        + ("" if any_ is None else f" and not {applies('c', 'k')}"),
     )
     frame.columns = list(DUE_COLUMNS)
     return frame.with_columns(pl.col("id", "state", "ideal", "seed").cast(pl.Int64))
 
 
 def last_accounts(connection: Connection, contacts: Ints) -> tuple[Ints, Ints]:
-    """For contacts that were written to: contact and the account of the last email."""
+    """For contacts that were written to, ascending: contact and the account of the last email."""
+    if not len(contacts) or connection.exec_driver_sql("select 1 from outbox limit 1").first() is None:
+        return contacts[:0], contacts[:0]
     stage_arrays(connection, "temp_receivers", ("id",), [contacts])
-    rows = read_strings(
+    # A day and an account in one number: the greatest is the last email's.
+    contact, last = read_integers(
         connection,
-        ("o.contact_id", "o.account_id", "o.send"),
-        "from temp_receivers r join outbox o on o.contact_id = r.id where o.account_id is not null",
-    ).cast(pl.Int64)
-    rows.columns = ["contact", "account", "send"]
-    last = rows.sort("contact", "send").group_by("contact", maintain_order=True).last()
-    return last["contact"].to_numpy(), last["account"].to_numpy()
+        ("contact_id", "last"),
+        "from (select o.contact_id, max(o.send * 4294967296 + o.account_id) as last"
+        " from temp_receivers r join outbox o on o.contact_id = r.id where o.account_id is not null"
+        " group by o.contact_id) written",
+    )
+    order = np.argsort(contact)
+    return contact[order], last[order] & 0xFFFFFFFF
 
 
 def waiting(connection: Connection, day: int) -> dict[int, int]:
@@ -78,40 +87,56 @@ def take_back(connection: Connection, before: int) -> int:
     )
 
 
-def release(
-    connection: Connection,
-    ids: Ints,
-    accounts: Ints,
-    send_at: Sequence[str],
-    domains: Sequence[str],
-    templates: Sequence[str],
-    now: datetime,
-) -> int:
+@dataclass(frozen=True)
+class Going:
+    """Emails that are released, columns of shape (n,)."""
+
+    id: Ints
+    account: Ints
+    at: Ints
+    """Milliseconds since 1970."""
+    domain: pl.Series
+    template: pl.Series
+    choice: Ints
+    """How each came by its hour: a place in `send_times.CHOICES`."""
+
+
+def release(connection: Connection, going: Going, now: datetime) -> int:
     """Give emails of the plan an account and a minute. What has left the plan meanwhile is passed over.
 
     Returns how many were released.
     """
+    if not len(going.id):
+        return 0
     run = connection.exec_driver_sql
-    run("drop table if exists temp_release")
-    run(
-        "create temp table temp_release (id bigint primary key, account_id bigint, send_at text, domain text,"
-        " template text)"
+    # In the order of ids, in which the plan is read and the outbox is written fastest.
+    order = np.argsort(going.id)
+    words = pl.concat([going.domain, going.template]).unique(maintain_order=True)
+    codes = pl.DataFrame({"word": words}).with_row_index("code")
+    texts = (_coded(going.domain, codes), _coded(going.template, codes))
+    columns = [going.id, going.account, going.at, *texts, going.choice]
+    stage_arrays(
+        connection,
+        "temp_release",
+        ("id", "account_id", "at", "domain", "template", "choice"),
+        [column[order] for column in columns],
     )
-    rows = zip(ids.tolist(), accounts.tolist(), send_at, domains, templates, strict=True)
-    insert_rows(connection, "temp_release", ("id", "account_id", "send_at", "domain", "template"), rows)
-    moment = "r.send_at" if is_sqlite(connection) else "r.send_at::timestamptz"
+    stage_words(connection, words.to_list())
     made = f"'{stamp(now)}'"
+    choices = " ".join(f"when {place} then '{word}'" for place, word in enumerate(CHOICES))
     done = run(
         "insert into outbox (id, contact_id, kind, followup, email_type, event, send, ideal, send_time,"
         " status, priority, run, campaign_instance_id, email_template, sms_template, metadata, send_at,"
-        " account_id, attempts, channel, parent_id, created_at, updated_at, domain)"
+        " account_id, attempts, channel, parent_id, created_at, updated_at, domain,"
+        " time_choice)"
         " select p.id, p.id >> 31, (p.id >> 16) & 16383, (p.id >> 30) & 1, k.email_type, p.id & 65535,"
         f" p.send, p.ideal, k.send_time, '{Status.SCHEDULED}', (p.state >> 8) & 255, p.run,"
         " case when (p.id >> 16) & 16383 >= 16 then ((p.id >> 16) & 16383) - 16 end,"
-        f" r.template, k.sms_template, f.metadata, {moment}, r.account_id, 0,"
+        f" t.word, k.sms_template, f.metadata, {moment_from(connection, 'r.at')}, r.account_id, 0,"
         " 'email', case when (p.id >> 30) & 1 = 1 then p.id - 1073741824 end,"
-        f" {made}, {made}, r.domain"
+        f" {made}, {made}, d.word, case r.choice {choices} end"
         " from temp_release r join plan p on p.id = r.id"
+        " join temp_words d on d.code = r.domain join temp_words t on t.code = r.template"
         " left join plan_followups f on f.id = p.id"
         f" left join plan_kinds k on k.kind = {shown_kind('p.id', 'p.state')}"
         f" where p.state & {REASON_MASK} = 0"
@@ -119,6 +144,12 @@ def release(
     run("insert into changes (contact_id) select distinct id >> 31 from temp_release")
     run("delete from plan where id in (select id from temp_release)")
     return int(done)
+
+
+def _coded(words: pl.Series, codes: pl.DataFrame) -> Ints:
+    """The place of each word among them."""
+    found = pl.DataFrame({"word": words}).join(codes, "word", "left", maintain_order="left")
+    return found["code"].cast(pl.Int64).to_numpy()
 
 
 def shown_kind(key: str, state: str) -> str:

@@ -18,6 +18,7 @@ from carillon.errors import InputError
 from carillon.sequences import Sequence
 from carillon.store import outreach
 from carillon.store.bulk import insert_rows, is_sqlite
+from carillon.store.completion import reopen_campaign
 from carillon.store.engine import scalar
 from carillon.store.enrollments import OPEN
 from carillon.store.moments import moment_of, stamp
@@ -74,6 +75,7 @@ def start(
     if at is not None and at > now:
         if found.status is SequenceStatus.ACTIVE:
             raise InputError(f"the sequence {name} runs already; `carillon sequence pause` holds it up.")
+        reopen_campaign(connection, found, now, by)
         found = set_status(connection, found, SequenceStatus.SCHEDULED, now, by, at)
         lay(connection, found, now, zone, again=True)
     elif found.status is SequenceStatus.ACTIVE:
@@ -81,6 +83,7 @@ def start(
     else:
         was_held = found.status is SequenceStatus.PAUSED and _begin(found, now) <= now
         begin = _begin(found, now) if was_held else whole_minute(now)
+        reopen_campaign(connection, found, now, by)
         found = set_status(connection, found, SequenceStatus.ACTIVE, now, by, begin)
         lay(connection, found, now, zone, again=True)
     return standing(connection, found, zone)

@@ -139,15 +139,16 @@ def counts(connection: Connection, ids: Collection[int] | None = None) -> dict[i
     return found
 
 
-def people(connection: Connection, sequence: int, limit: int) -> list[Person]:
-    """Contacts of a sequence, the latest enrolled first."""
+def people(connection: Connection, sequence: int, limit: int, before: int | None = None) -> list[Person]:
+    """Contacts of a sequence, the latest enrolled first; `before`: those enrolled before this enrollment."""
+    where = "n.sequence_id = :id" + ("" if before is None else " and n.id < :before")
     rows = connection.execute(
         text(
             f"select n.id, n.contact_id, c.email, {_STATE}, n.status, n.current_step, n.next_action_at,"
-            f" n.exit_reason, n.sent from ({_enrollments('n.sequence_id = :id')}) n"
+            f" n.exit_reason, n.sent from ({_enrollments(where)}) n"
             " left join contacts c on c.id = n.contact_id order by n.id desc limit :limit"
         ),
-        {"id": sequence, "limit": limit},
+        {"id": sequence, "limit": limit} | ({} if before is None else {"before": before}),
     )
     return [
         Person(

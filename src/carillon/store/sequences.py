@@ -5,11 +5,9 @@ All writing happens in the caller's transaction, and each deed is in the audit l
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection, text
 
@@ -19,6 +17,7 @@ from carillon.store import audit
 from carillon.store.bulk import is_sqlite
 from carillon.store.campaigns import did_you_mean
 from carillon.store.enrollments import OPEN, stop
+from carillon.store.json_values import object_of
 from carillon.store.moments import moment, moment_of, stamp
 from carillon.words import ExitReason, SequenceStatus
 
@@ -47,6 +46,12 @@ def sequences(connection: Connection, ids: Collection[int] | None = None) -> dic
         return {}
     where = "true" if ids is None else f"s.id in ({', '.join(str(int(one)) for one in ids)})"
     return {one.id: one for one in _read(connection, where, {})}
+
+
+def name_of(connection: Connection, number: int) -> str | None:
+    """The name of the sequence with this id."""
+    found = connection.execute(text("select name from sequences where id = :id"), {"id": number}).scalar()
+    return None if found is None else str(found)
 
 
 def set_status(
@@ -114,13 +119,13 @@ def _read(connection: Connection, where: str, values: Mapping[str, object]) -> l
             f" where sequence_id in ({listed}) order by sequence_id, position"
         )
     ):
-        step = step_from(row.step_key, row.type, plain_json(row.settings), row.next, row.otherwise)
+        step = step_from(row.step_key, row.type, object_of(row.settings) or {}, row.next, row.otherwise)
         steps.setdefault(int(row.sequence_id), []).append(step)
     return [
         Sequence(
             name=row.name,
             steps=tuple(steps.get(int(row.id), ())),
-            settings=settings_from(plain_json(row.settings)),
+            settings=settings_from(object_of(row.settings) or {}),
             campaign=row.campaign,
             id=int(row.id),
             status=SequenceStatus(row.status),
@@ -130,9 +135,3 @@ def _read(connection: Connection, where: str, values: Mapping[str, object]) -> l
         )
         for row in rows
     ]
-
-
-def plain_json(value: Any) -> dict[str, Any]:
-    """SQLite gives text, PostgreSQL what it says."""
-    found = json.loads(value) if isinstance(value, str) else value
-    return found if isinstance(found, dict) else {}

@@ -21,6 +21,7 @@ from carillon.store import audit
 from carillon.store.bulk import insert_rows
 from carillon.store.dispatch import WAITING
 from carillon.store.moments import as_moment, moment_of, stamp
+from carillon.store.paging import Slice, sliced
 from carillon.words import REGULATORY_NOTICE, Scope, Status
 
 ALL, MARKETING = Scope.ALL.value, Scope.MARKETING.value
@@ -88,6 +89,25 @@ def read_scope(connection: Connection, given: str) -> str:
         hint = did_you_mean(given, known) or "."
         raise InputError(f"there is no scope {given!r}{hint} There are {', '.join(known)}.")
     return given
+
+
+def add(
+    connection: Connection, address: str, scope: str, reason: str | None, now: datetime, by: str
+) -> tuple[Suppression, bool, int]:
+    """Suppress what a person or a program names; it is in the audit log if it is new.
+
+    Returns the suppression as it stands, whether it is new, and how many emails were cancelled. Raises
+    InputError for what is no address and no domain, and for what is no scope.
+    """
+    place = read_address(address)
+    read_scope(connection, scope)
+    why = reason or "by hand"
+    is_new, cancelled = suppress(connection, place, scope, why, now)
+    if is_new:
+        what = {"address": place, "scope": scope, "reason": why}
+        audit.note(connection, by, "suppression added", now, None, what)
+    found = next(one for one in of(connection, place) if one.address == place and one.scope == scope)
+    return found, is_new, cancelled
 
 
 def suppress(
@@ -174,6 +194,24 @@ def of(connection: Connection, address: str) -> list[Suppression]:
         {"address": place, "domain": place[place.find("@") :]},
     )
     return [Suppression(row[0], row[1], row[2], moment_of(row[3])) for row in rows]
+
+
+def page(connection: Connection, after: int, limit: int, address: str | None = None) -> Slice[Suppression]:
+    """Suppressions in the order in which they were added; `address`: of this address or domain only."""
+    only = "" if address is None else " and address = :address"
+    rows = connection.execute(
+        text(
+            "select id, address, scope, reason, created_at from suppressions"
+            f" where id > :after{only} order by id limit :limit"
+        ),
+        {"after": after, "limit": limit + 1, "address": address and normalise(address)},
+    ).all()
+    return sliced(
+        rows,
+        limit,
+        lambda row: Suppression(row[1], row[2], row[3], moment_of(row[4])),
+        lambda row: (int(row[0]),),
+    )
 
 
 def newest(connection: Connection, limit: int) -> list[Suppression]:

@@ -60,6 +60,22 @@ Index(
     sqlite_where=contacts.c.external_id.is_not(None),
     postgresql_where=contacts.c.external_id.is_not(None),
 )
+Index(
+    "contacts_by_last_name", func.lower(contacts.c.last_name), sqlite_where=contacts.c.last_name.is_not(None)
+).ddl_if(dialect="sqlite")
+# By characters: PostgreSQL's own order passes over dots and dashes, so that no beginning is a range.
+for _name, _column in (("last_name", contacts.c.last_name), ("email_text", contacts.c.email)):
+    _key = func.lower(_column).collate("C")
+    Index(f"contacts_by_{_name}", _key, contacts.c.id).ddl_if(dialect="postgresql")
+Index("contacts_by_state", contacts.c.state, contacts.c.id)
+_NOT_ACTIVE = contacts.c.status != "active"
+Index(
+    "contacts_by_status",
+    contacts.c.status,
+    contacts.c.id,
+    sqlite_where=_NOT_ACTIVE,
+    postgresql_where=_NOT_ACTIVE,
+)
 
 contact_issues = Table(
     "contact_issues",
@@ -150,6 +166,7 @@ outbox = Table(
     Column("last_error", Text),
     Column("step_key", Text, doc="of a sequence's email: the step it belongs to"),
     Column("noticed_at", Moment, doc="when its sequence took notice of how it ended"),
+    Column("time_choice", Text, doc="words.TimeChoice: how it came by its hour; none: nobody chose it"),
     info={"holds": "emails that have left the planner's hands, and those of sequences"},
 )
 Index("outbox_by_contact", outbox.c.contact_id)
@@ -382,6 +399,7 @@ accounts = Table(
     Column("smart_scheduling", Json, doc="its own settings; none: the workspace's"),
     Column("status", Text, nullable=False, server_default="active", doc="words.AccountStatus"),
     Column("last_error", Text),
+    Column("resumed_at", Moment, doc="when it was last let go on; brakes count from there"),
     Column("created_at", Moment),
     Column("updated_at", Moment),
     sqlite_autoincrement=True,

@@ -19,8 +19,16 @@ contact_events = Table(
     Column("email_schedule_id", BigInteger),
     Column("raw_id", BigInteger, doc="raw_messages.id"),
     Column("received_at", Moment, doc="when we heard of it"),
+    Column("read_at", Moment, doc="when a person had read the reply"),
 )
 Index("contact_events_by_contact", contact_events.c.contact_id)
+_WRITTEN = contact_events.c.event_type.in_(("replied", "opted_out"))
+Index(
+    "contact_events_replies",
+    contact_events.c.created_at,
+    sqlite_where=_WRITTEN,
+    postgresql_where=_WRITTEN,
+)
 _KEYED = contact_events.c.dedupe_key.is_not(None)
 Index(
     "contact_events_once",
@@ -29,6 +37,13 @@ Index(
     unique=True,
     sqlite_where=_KEYED,
     postgresql_where=_KEYED,
+)
+_COMPLAINT = contact_events.c.event_type == "complained"
+Index(
+    "contact_events_complaints",
+    contact_events.c.created_at,
+    sqlite_where=_COMPLAINT,
+    postgresql_where=_COMPLAINT,
 )
 
 tracking_clicks = Table(

@@ -13,7 +13,7 @@ send_slots = Table(
     Column("account_id", BigInteger, nullable=False),
     Column("send_at", Moment, nullable=False, doc="UTC"),
     Column("local_date", Text, nullable=False, doc="ISO date, in the account's zone"),
-    Column("activity_period", Text, nullable=False, doc="pace.day.Activity"),
+    Column("activity_period", Text, nullable=False, doc="words.Activity"),
     Column("status", Text, nullable=False, server_default="pending", doc="words.SlotStatus"),
     Column("sent_at", Moment),
     Column("schedule_id", BigInteger, doc="the email that has the slot, if one has"),
@@ -80,32 +80,55 @@ Index(
 )
 Index("send_outcomes_by_time", send_outcomes.c.sent_at)
 
+send_time_counts = Table(
+    "send_time_counts",
+    metadata,
+    Column("day", Integer, primary_key=True, autoincrement=False, doc="of sending: days since 1970-01-01, UTC"),
+    Column("industry", Text, primary_key=True, doc="empty: not known"),
+    Column("weekday", Integer, primary_key=True, autoincrement=False),
+    Column("hour", Integer, primary_key=True, autoincrement=False),
+    Column("sent", Integer, nullable=False),
+    Column("replied", Integer, nullable=False),
+    Column("opened", Integer, nullable=False),
+    Column("clicked", Integer, nullable=False),
+    Column("counted_at", Moment, nullable=False),
+    info={"holds": "send_outcomes added up: what a choice of times reads; made anew by store.outcomes.learn"},
+)
+
 warmup_messages = Table(
     "warmup_messages",
     metadata,
     Column("id", Id, primary_key=True, autoincrement=True),
-    Column("purpose", Text, nullable=False, doc="warmup, test or send_test"),
+    Column("purpose", Text, nullable=False, doc="pool.MailPurpose"),
     Column("account_id", BigInteger, nullable=False, doc="the account that sends it"),
     Column("to_account_id", BigInteger, doc="of the pool; none for other addresses"),
     Column("to_address", Text, nullable=False),
     Column("parent_id", BigInteger, doc="the message it answers"),
-    Column("template", Text, doc="which conversation, and which turn of it"),
+    Column("template", Text, doc="topic, seed and turn of the conversation"),
     Column("subject", Text, nullable=False),
+    Column("body", Text, doc="of warm-up mail, as it is sent"),
     Column("message_id", Text, nullable=False, unique=True),
-    Column("status", Text, nullable=False, doc="scheduled, processing, sent, received, failed or in_doubt"),
-    Column("send_at", Moment, nullable=False),
+    Column("status", Text, nullable=False, doc="pool.MailStatus"),
+    Column("send_at", Moment, nullable=False, doc="of warm-up mail: the slot of its account that it takes"),
     Column("claim_token", Text),
     Column("intent_at", Moment, doc="from here on it may have been sent"),
     Column("sent_at", Moment),
     Column("received_at", Moment),
     Column("folder", Text, doc="where it was found"),
     Column("rescued_at", Moment, doc="when it was moved out of the spam folder"),
-    Column("answer", Integer, nullable=False, server_default="0", doc="1: it is to be answered, 2: it was"),
+    Column("answer", Integer, nullable=False, server_default="0", doc="pool.Answer"),
     Column("last_error", Text),
     Column("created_at", Moment, nullable=False),
     info={"holds": "warm-up and test mail; never in email_schedules"},
 )
 Index("warmup_messages_by_account", warmup_messages.c.account_id, warmup_messages.c.send_at)
+_WAITING = warmup_messages.c.status.in_(("scheduled", "processing"))
+Index(
+    "warmup_messages_waiting",
+    warmup_messages.c.send_at,
+    sqlite_where=_WAITING,
+    postgresql_where=_WAITING,
+)
 
 warmup_days = Table(
     "warmup_days",

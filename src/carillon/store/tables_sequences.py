@@ -88,6 +88,14 @@ Index(
     postgresql_where=_DUE,
 )
 Index("sequence_enrollments_by_contact", sequence_enrollments.c.contact_id)
+_ENDED = sequence_enrollments.c.ended_at.is_not(None)
+Index(
+    "sequence_enrollments_ended",
+    sequence_enrollments.c.sequence_id,
+    sequence_enrollments.c.ended_at,
+    sqlite_where=_ENDED,
+    postgresql_where=_ENDED,
+)
 
 sequence_step_executions = Table(
     "sequence_step_executions",

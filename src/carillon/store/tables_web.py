@@ -55,6 +55,7 @@ sessions = Table(
     Column("seen_at", Moment, nullable=False),
     Column("expires_at", Moment, nullable=False),
     Column("user_agent", Text),
+    Column("preferences", Json, doc="as those of a user, for who has none"),
 )
 Index("sessions_by_user", sessions.c.user_id)
 

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, text
 
 from carillon.store.bulk import is_sqlite
+from carillon.store.json_values import object_of
 from carillon.store.moments import moment, moment_of
 
 SETTINGS = "settings"
@@ -92,7 +93,7 @@ def _differs(stored: Version | None, values: Mapping[str, object]) -> bool:
 
 
 def _version(row: Row[Any]) -> Version:
-    data = json.loads(row.data) if isinstance(row.data, str) else row.data
+    data = object_of(row.data) or {}
     return Version(
         int(row.id),
         data["values"],

@@ -12,8 +12,9 @@ from sqlalchemy import Connection, text
 
 from carillon.store.dispatch import OPEN, WAITING, Claimed
 from carillon.store.moments import stamp
+from carillon.store.slot_use import HAS_SLOT
 from carillon.store.suppressions import applies
-from carillon.words import InstanceStatus, Status, Wait
+from carillon.words import AccountKind, InstanceStatus, Status, Wait
 
 FIRST = -(1 << 63)
 """Below all ids of emails."""
@@ -33,7 +34,9 @@ def waiting(connection: Connection, now: datetime, today: int) -> dict[str, dict
             f"  and i.status <> '{InstanceStatus.ACTIVE}') then '{Wait.CAMPAIGN_PAUSED}'"
             f" when not ({OPEN}) then '{Wait.SEQUENCE_PAUSED}'"
             f" when outbox.send < :today and outbox.enrollment_id is null then '{Wait.DAY_OVER}'"
-            f" when outbox.send_at > :now then '{Wait.NOT_YET_DUE}' else '{Wait.ACCOUNT_LIMIT}' end,"
+            f" when outbox.send_at > :now then '{Wait.NOT_YET_DUE}'"
+            f" when a.kind = '{AccountKind.MAILBOX}' and not {HAS_SLOT} then '{Wait.SLOT}'"
+            f" else '{Wait.ACCOUNT_LIMIT}' end,"
             " count(*) from outbox left join accounts a on a.id = outbox.account_id"
             f" where {WAITING} and outbox.status = '{Status.SCHEDULED}' group by 1, 2"
         ),

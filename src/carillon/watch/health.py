@@ -61,6 +61,8 @@ class HealthReport:
     disk_free_bytes: int | None = None
     jobs: Mapping[str, float | None] = field(default_factory=dict)
     """Of what `carillon run` does: hours since it last ended well; None: it never did."""
+    waiting_for_inbox: Mapping[str, int] = field(default_factory=dict)
+    """By account: contacts of sequences who are due and wait for its mailbox to be read."""
     issues: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, object]:
@@ -86,7 +88,8 @@ def check(folder: Path, clock: Clock) -> HealthReport:
                 testing = workspace.settings.features.ab_testing
                 lacking = due_templates.ahead(connection, day, known, testing)
                 senders = accounts(connection)
-                mailboxes = about_mailboxes(senders, inboxes.folders(connection), now)
+                waiting = inboxes.waiting(connection, now)
+                mailboxes = about_mailboxes(senders, inboxes.folders(connection), now, waiting)
                 sending = about_sending(senders, doubts.count(connection), workspace_paused(connection))
             settings, file = workspace.settings, workspace.database.file
         finally:
@@ -120,6 +123,7 @@ def check(folder: Path, clock: Clock) -> HealthReport:
         error_rate,
         free,
         {name: _hours(now, job.completed) for name, job in jobs.items()},
+        {one.name: waiting[one.id] for one in senders if one.id in waiting},
         tuple(issues),
     )
 

@@ -13,9 +13,15 @@ LAG = timedelta(hours=1)
 
 
 def about_mailboxes(
-    accounts: Iterable[Account], folders: Mapping[int, Sequence[Folder]], now: datetime
+    accounts: Iterable[Account],
+    folders: Mapping[int, Sequence[Folder]],
+    now: datetime,
+    waiting: Mapping[int, int],
 ) -> list[str]:
-    """A sentence on each account whose mailbox is not read, and why, where that is known."""
+    """A sentence on each account whose mailbox is not read, and why, where that is known.
+
+    `waiting`: contacts of sequences that are due and wait for it, by account.
+    """
     found = []
     for account in accounts:
         if account.inbox is None:
@@ -28,5 +34,9 @@ def about_mailboxes(
         since = f"since {until:%Y-%m-%d %H:%M} UTC" if until else "yet"
         error = next((one.last_error for one in known if one.last_error), None)
         why = error or "run `carillon listen`"
-        found.append(f"the mailbox of account {account.name} has not been read {since}: {why}")
+        words = f"the mailbox of account {account.name} has not been read {since}: {why}"
+        if n := waiting.get(account.id, 0):
+            who = "1 contact waits" if n == 1 else f"{n:,} contacts wait"
+            words = f"{words.removesuffix('.')}; {who} for it in sequences"
+        found.append(words)
     return found

@@ -16,7 +16,8 @@ def about_sending(accounts: Iterable[Account], doubts: int, is_paused: bool) -> 
             why = one.last_error or "it failed"
             issues.append(f"account {one.name} has stopped: {why} (`carillon account resume {one.name}`)")
         elif one.status == AccountStatus.PAUSED:
-            issues.append(f"account {one.name} is paused (`carillon account resume {one.name}`)")
+            why = f": {one.last_error}" if one.last_error else ""
+            issues.append(f"account {one.name} is paused{why} (`carillon account resume {one.name}`)")
     if doubts:
         emails = "1 email is" if doubts == 1 else f"{doubts:,} emails are"
         issues.append(f"{emails} in doubt: settle them with `carillon doubts`")

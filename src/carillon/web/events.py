@@ -68,7 +68,7 @@ def events_router(workspace: Workspace) -> APIRouter:
     async def work(request: Request) -> Response:
         key = await run_in_threadpool(_allowed, workspace, request)
         body = await body_of(request, ("application/json",))
-        return await run_in_threadpool(_take, workspace, key, body)
+        return await run_in_threadpool(_answer, workspace, key, body)
 
     return router
 
@@ -87,7 +87,7 @@ def _allowed(workspace: Workspace, request: Request) -> apikeys.ApiKey:
     return found
 
 
-def _take(workspace: Workspace, key: apikeys.ApiKey, body: bytes) -> Response:
+def _answer(workspace: Workspace, key: apikeys.ApiKey, body: bytes) -> Response:
     try:
         found = json.loads(body)
     except (ValueError, RecursionError):
@@ -95,6 +95,15 @@ def _take(workspace: Workspace, key: apikeys.ApiKey, body: bytes) -> Response:
     items = found if isinstance(found, list) else [found]
     if len(items) > MOST_EVENTS:
         raise Unfit(413, f"more than {MOST_EVENTS} events in one call")
+    now = workspace.clock.now()
+    if apikeys.is_stale(key, now):
+        workspace.database.write(lambda c: apikeys.used(c, key, now))
+    status, report = take(workspace, items, key.name)
+    return JSONResponse(report, status)
+
+
+def take(workspace: Workspace, items: list[object], caller: str) -> tuple[int, dict[str, object]]:
+    """Store events that `caller`, an API key, tells of. Returns the status of the answer, and the answer."""
     wanted: list[Wanted] = []
     rejected: dict[int, str] = {}
     for place, item in enumerate(items):
@@ -102,7 +111,7 @@ def _take(workspace: Workspace, key: apikeys.ApiKey, body: bytes) -> Response:
             wanted.append(_read(place, item, workspace.clock))
         except Odd as odd:
             rejected[place] = str(odd)
-    applied, strangers = workspace.database.write(lambda c: _store(c, key, wanted, workspace.clock.now()))
+    applied, strangers = workspace.database.write(lambda c: _store(c, caller, wanted, workspace.clock.now()))
     rejected |= strangers
     report = {
         "stored": len(applied.new),
@@ -110,7 +119,7 @@ def _take(workspace: Workspace, key: apikeys.ApiKey, body: bytes) -> Response:
         "rejected": [{"index": place, "why": why} for place, why in sorted(rejected.items())],
     }
     all_odd = bool(rejected) and len(rejected) == len(items)
-    return JSONResponse(report, 422 if all_odd else 207 if rejected else 200)
+    return 422 if all_odd else 207 if rejected else 200, report
 
 
 def _read(place: int, item: object, clock: Clock) -> Wanted:
@@ -163,10 +172,9 @@ def _at(value: object, now: datetime) -> datetime:
 
 
 def _store(
-    connection: Connection, key: apikeys.ApiKey, wanted: list[Wanted], now: datetime
+    connection: Connection, caller: str, wanted: list[Wanted], now: datetime
 ) -> tuple[Applied, dict[int, str]]:
     """Store what is about somebody; returns the others by their places, each with why."""
-    apikeys.used(connection, key, now)
     asked = {name: [one.whom for one in wanted if one.by == name] for name in _NAMES}
     ids = lookup.by_id(connection, {int(one) for one in asked["contact_id"]})
     known = {
@@ -178,7 +186,7 @@ def _store(
     for one in wanted:
         people = known[one.by].get(one.whom, [])
         if len(people) == 1:
-            source = f"api:{key.name}"
+            source = f"api:{caller}"
             events.append(Event(one.type, source, one.id, one.at, contact=people[0], data=one.data))
         elif people:
             odd[one.place] = f"{len(people)} contacts have this {one.by}: use contact_id or external_id"

@@ -23,6 +23,7 @@ from carillon.listen.hooks.signed import Signed
 from carillon.listen.hooks.twilio import Twilio
 from carillon.settings import Settings
 from carillon.store import contact_lookup as lookup
+from carillon.store.event_effects import Rules
 from carillon.store.events import apply
 from carillon.tokens import LinkKeys
 from carillon.vault import SecretText
@@ -99,7 +100,8 @@ def _take(workspace: Workspace, keys: LinkKeys, hook: Hook, call: Call) -> Respo
     except BadCall as error:
         raise Unfit(400, str(error)) from None
     events = found.events + _by_phone(workspace, found)
-    applied = workspace.database.write(lambda c: apply(c, events, call.now))
+    rules = Rules.of(workspace.settings)
+    applied = workspace.database.write(lambda c: apply(c, events, call.now, rules))
     text, kind = hook.answer
     if text:
         return Response(text, media_type=kind)

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import secrets
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from carillon.errors import WorkspaceError
+from carillon.store import users
 from carillon.tokens import open_keys
 from carillon.web.public import public_app
+from carillon.web.visit import Site
 from carillon.workspace import Workspace
 
 MOST_CONNECTIONS = 500
 GRACE_SECONDS = 5
 """How long requests under way may take when the server is to close."""
 BACKLOG = 2048
+LARGEST_FRAME = 4_000_000
+"""Bytes of one message of a page: a template with its pictures fits."""
 
 
 class _Server(uvicorn.Server):
@@ -29,12 +34,26 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve(workspace: Workspace, host: str, port: int, stop: asyncio.Event) -> None:
-    """Serve the public endpoints until `stop` is set. Raises WorkspaceError where it cannot listen."""
-    app = public_app(workspace, open_keys(workspace.folder, os.environ), os.environ)
+def opened(current: Callable[[], Workspace], environ: Mapping[str, str], local_only: bool = False) -> Site:
+    """A site; with a one-time token where there is no user to sign in."""
+    with current().database.snapshot() as connection:
+        is_open = not users.are_there_any(connection)
+    return Site(current, environ, secrets.token_urlsafe(24) if is_open else None, local_only)
+
+
+async def serve(site: Site, host: str, port: int, stop: asyncio.Event, *, public_only: bool = False) -> None:
+    """Serve until `stop` is set. Raises WorkspaceError where it cannot listen."""
+    workspace = site.current()
+    keys = open_keys(workspace.folder, site.environ)
+    if public_only:
+        app: ASGIApp = public_app(workspace, keys, site.environ)
+    else:
+        from carillon.web.app import Application
+
+        app = Application(site, keys)
     config = uvicorn.Config(
         app,
-        lifespan="off",
+        lifespan="off" if public_only else "on",
         access_log=False,
         log_level="warning",
         server_header=False,
@@ -43,6 +62,7 @@ async def serve(workspace: Workspace, host: str, port: int, stop: asyncio.Event)
         timeout_keep_alive=5,
         timeout_graceful_shutdown=GRACE_SECONDS,
         h11_max_incomplete_event_size=16_384,
+        ws_max_size=LARGEST_FRAME,
     )
     server = _Server(config)
     with _listening(host, port) as listening:

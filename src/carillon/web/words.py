@@ -16,12 +16,12 @@ _STYLE = (
 )
 
 
-def page(title: str, body: str) -> str:
-    """A page; `body` is HTML."""
+def page(title: str, body: str, style: str = "") -> str:
+    """A page; `body` is HTML, `style` CSS of its own."""
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<meta name="robots" content="noindex"><style>{_STYLE}</style></head>'
+        f'<meta name="robots" content="noindex"><style>{_STYLE}{style}</style></head>'
         f"<body><main><h1>{escape(title)}</h1>{body}</main></body></html>"
     )
 

@@ -84,8 +84,10 @@ def _received(fields: dict[str, str], key: str, call: Call) -> Found:
     phone, text = fields.get("From", ""), fields.get("Body", "")
     if not phone:
         return Found(misfits=[Misfit(0, "From is missing")])
+    stops = fields.get("OptOutType", "").upper() == "STOP"
+    stops = stops or "".join(text.lower().split()).strip(".!") in _STOPS
     reply = Event(
-        EventKind.SMS_REPLIED,
+        EventKind.SMS_OPTED_OUT if stops else EventKind.SMS_REPLIED,
         SOURCE,
         key,
         call.now,
@@ -93,9 +95,8 @@ def _received(fields: dict[str, str], key: str, call: Call) -> Found:
         raw=call.body,
     )
     found = Found(phones={phone: reply})
-    stops = fields.get("OptOutType", "").upper() == "STOP"
-    if stops or "".join(text.lower().split()).strip(".!") in _STOPS:
-        stop = Event(EventKind.OPTED_OUT, SOURCE, f"{key}:stop", call.now, address=phone, raw=call.body)
+    if stops:
+        stop = Event(EventKind.SMS_OPTED_OUT, SOURCE, f"{key}:stop", call.now, address=phone, raw=call.body)
         found.events.append(stop)
     return found
 

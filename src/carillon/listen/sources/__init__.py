@@ -7,7 +7,7 @@ handed out again with what was read, so that both are stored together or not at 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -18,7 +18,7 @@ from carillon.accounts import Account
 from carillon.connection_settings import ConnectionSettings, read_settings
 from carillon.errors import InputError, SettingsError
 from carillon.listen.sources import imap, maildir
-from carillon.listen.sources.mail import Batch, Mark
+from carillon.listen.sources.mail import Batch, Mark, Marked
 from carillon.oauth import Credentials, Keep, tokens_of
 from carillon.oauth_settings import NEEDED, XOAUTH2, grant_of, oauth_keys
 from carillon.settings_checks import did_you_mean
@@ -51,6 +51,18 @@ class Mailbox(Protocol):
 
     def stored(self, batch: Batch) -> None:
         """What was made of the batch is stored."""
+        ...
+
+    def marked(self, header: str, spam: str | None, since: date) -> list[Marked]:
+        """Messages with this header: unread ones of the inbox, and all in the folder for spam.
+
+        Each is told once. `spam`: that folder; None: the one the mailbox has for it. A mailbox in which
+        nothing can be put right has none.
+        """
+        ...
+
+    def put_right(self, found: Sequence[Marked]) -> None:
+        """Mark such messages as read, and move those in the folder for spam to the inbox."""
         ...
 
     def wait(self, seconds: float, stop: Event) -> None:

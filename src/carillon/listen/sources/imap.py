@@ -1,6 +1,7 @@
 """`imap`: a mailbox on an IMAP server, read without a trace.
 
-Folders are opened read-only and messages fetched with PEEK, so nothing is marked as read. What is new is
+Folders are opened read-only and messages fetched with PEEK, so nothing is marked as read, except for warm-up
+mail between our own accounts (`put_right`). What is new is
 found by UID: everything above the mark, in windows of numbers so that no answer is too long for a line. A
 folder whose UIDVALIDITY is another was numbered anew; it is read again by date, and events that are known
 are known by what they are, not by their number.
@@ -8,14 +9,14 @@ are known by what they are, not by their number.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from threading import Event
 from typing import Annotated, Any, ClassVar, Literal
 
 from imapclient.exceptions import IMAPClientAbortError, IMAPClientError
-from imapclient.imapclient import JUNK
+from imapclient.imapclient import JUNK, SEEN
 from pydantic import BeforeValidator, model_validator
 
 from carillon.clock import monotonic
@@ -27,7 +28,7 @@ from carillon.connection_settings import (
     with_usual_security,
 )
 from carillon.listen.sources.imap_login import cut, hang_up, log_in, translated
-from carillon.listen.sources.mail import BATCH, MOST_BYTES, Arrived, Batch, Mark, NotReached
+from carillon.listen.sources.mail import BATCH, MOST_BYTES, Arrived, Batch, Mark, Marked, NotReached
 from carillon.oauth import Credentials
 from carillon.oauth_settings import OAuthSettings
 from carillon.settings_checks import one_of, text, whole
@@ -37,6 +38,8 @@ SPAM = {"spam", "junk"}
 """A folder of one of these names that is not there is the server's own folder for such mail."""
 WINDOW = 50_000
 """UIDs asked for at a time: an answer is one line, and a line is a megabyte at most."""
+HEADERS_AT_ONCE = 500
+"""Messages of which one header is asked for at a time."""
 FIRST_SPELL_SECONDS = 0.5
 """IDLE begins with a short spell, and each that passes without news is followed by one twice as long."""
 TICK_SECONDS = 0.5
@@ -100,6 +103,8 @@ class ImapMailbox:
         with translated(settings):
             self.pushes = bool(self._client.has_capability("IDLE"))
         self._client.normalise_times = False  # times as they are, with their zone
+        self._looked: dict[str, tuple[int, int]] = {}
+        """By folder: its UIDVALIDITY, and up to which UID it was looked for marked messages."""
 
     def folders(self, wanted: tuple[str, ...]) -> list[str]:
         with translated(self._settings):
@@ -182,6 +187,51 @@ class ImapMailbox:
 
     def stored(self, batch: Batch) -> None:
         """Nothing is to be done: the mark says it all."""
+
+    def marked(self, header: str, spam: str | None, since: date) -> list[Marked]:
+        with translated(self._settings):
+            junk = self._named(spam) if spam else self._client.find_special_folder(JUNK)
+            found = self._marked(INBOX, False, header, ["UNSEEN", "SINCE", since])
+            if junk is not None and junk != INBOX:
+                found += self._marked(junk, True, header, ["SINCE", since])
+            return found
+
+    def _marked(self, folder: str, is_spam: bool, header: str, which: list[Any]) -> list[Marked]:
+        uidvalidity = int(self._client.select_folder(folder, readonly=True).get(b"UIDVALIDITY", 1))
+        before, known = self._looked.get(folder, (0, 0))
+        known = known if before == uidvalidity else 0
+        uids = [uid for uid in self._client.search([*which, "UID", f"{known + 1}:*"]) if uid > known]
+        found = []
+        for at in range(0, len(uids), HEADERS_AT_ONCE):
+            # Not SEARCH HEADER: some servers look for the headers they have indexed only.
+            part = uids[at : at + HEADERS_AT_ONCE]
+            fetched = self._client.fetch(part, [f"BODY.PEEK[HEADER.FIELDS ({header})]"])
+            for uid, parts in sorted(fetched.items()):
+                raw = next((value for name, value in parts.items() if name.startswith(b"BODY[")), None)
+                name, _, value = (raw or b"").decode("ascii", "replace").partition(":")
+                if name.strip().lower() == header.lower():
+                    found.append(Marked(folder, uid, is_spam, " ".join(value.split())))
+        self._looked[folder] = uidvalidity, max(uids, default=known)
+        return found
+
+    def put_right(self, found: Sequence[Marked]) -> None:
+        with translated(self._settings):
+            for folder in dict.fromkeys(one.folder for one in found):
+                here = [one for one in found if one.folder == folder]
+                self._client.select_folder(folder)
+                self._client.add_flags([one.number for one in here], [SEEN], silent=True)
+                if spam := [one.number for one in here if one.is_spam]:
+                    self._to_inbox(spam)
+
+    def _to_inbox(self, uids: list[int]) -> None:
+        if self._client.has_capability("MOVE"):
+            self._client.move(uids, INBOX)
+            return
+        self._client.copy(uids, INBOX)
+        self._client.delete_messages(uids, silent=True)
+        if self._client.has_capability("UIDPLUS"):
+            # Without it, EXPUNGE would also take away what others have marked for it.
+            self._client.uid_expunge(uids)
 
     def wait(self, seconds: float, stop: Event) -> None:
         if not self.pushes:

@@ -41,6 +41,19 @@ class Batch:
     messages: tuple[Arrived, ...] = ()
 
 
+@dataclass(frozen=True)
+class Marked:
+    """A message that has a certain header."""
+
+    folder: str
+    number: int
+    """In its folder."""
+    is_spam: bool
+    """Whether it lies where the mailbox puts spam."""
+    value: str
+    """What the header says, as it came."""
+
+
 class NotReached(Refused):
     """A mailbox cannot be read; the text says why and what to do."""
 

@@ -5,7 +5,7 @@ Messages lie in `new` until what was made of them is stored, and in `cur` afterw
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from pydantic import BeforeValidator
 
 from carillon.clock import monotonic
 from carillon.connection_settings import ConnectionSettings
-from carillon.listen.sources.mail import BATCH, MOST_BYTES, Arrived, Batch, Mark, NotReached
+from carillon.listen.sources.mail import BATCH, MOST_BYTES, Arrived, Batch, Mark, Marked, NotReached
 from carillon.oauth import Credentials
 from carillon.settings_checks import text
 
@@ -63,6 +63,14 @@ class MaildirMailbox:
             (self._path / "cur").mkdir(exist_ok=True)
             with suppress(FileNotFoundError):  # somebody else has moved it
                 file.rename(self._path / "cur" / f"{file.name.partition(':')[0]}:2,")
+
+    def marked(self, header: str, spam: str | None, since: date) -> list[Marked]:
+        """None: what is read is moved to `cur` in any case, and there is no folder for spam."""
+        del header, spam, since
+        return []
+
+    def put_right(self, found: Sequence[Marked]) -> None:
+        """There is nothing to put right."""
 
     def wait(self, seconds: float, stop: Event) -> None:
         end = monotonic() + seconds

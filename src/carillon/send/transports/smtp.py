@@ -35,7 +35,8 @@ from carillon.send.transports.settings import TransportSettings
 from carillon.send.transports.smtp_login import Session, log_in
 from carillon.send.transports.smtp_replies import Stage, accepted, refused
 from carillon.send.transports.smtp_wire import Fault, Reply, Wire
-from carillon.settings_checks import one_of, text, whole
+from carillon.settings_checks import one_of, shown, text, whole
+from carillon.tokens import LONGEST_MARK, LinkKeys
 
 ONE_WRITE = 16_384
 """Bytes of a message that go out together with its final dot: the operating system takes them at once."""
@@ -45,6 +46,24 @@ PATIENCE = 5.0
 PORTS = {"none": 25, "starttls": 587, "tls": 465}
 
 BEFORE, AFTER = "before the message was sent", "after the message was sent"
+
+LONGEST_NAME = 64 - 1 - LONGEST_MARK
+"""Characters before the @ of `bounce_address`: 64 with plus sign and mark (RFC 5321, 4.5.3.1.1)."""
+
+
+def _bounce_address(value: object) -> str:
+    address = text(value)
+    name = address.rpartition("@")[0]
+    try:
+        validate_email(address, check_deliverability=False, test_environment=True, allow_smtputf8=False)
+    except EmailNotValidError:
+        raise ValueError(f"{shown(address)} is not an address; write it like bounces@example.com") from None
+    if len(name) > LONGEST_NAME:
+        raise ValueError(
+            f"{shown(address)} is too long: a mark follows the name, which may have {LONGEST_NAME} characters"
+        )
+    return address
+
 
 Seconds = Annotated[int, whole(1, 600, "seconds")]
 
@@ -64,6 +83,9 @@ class SmtpSettings(OAuthSettings, TransportSettings):
     """Certificates (PEM) to trust besides the system's; a relative path counts from the workspace."""
     hello: Host | None = None
     """What to call this machine; None: its full name."""
+    bounce_address: Annotated[str, BeforeValidator(_bounce_address)] | None = None
+    """Where delivery reports go, each to an address of its own: bounces+MARK@... for bounces@.... None: to
+    the account's address."""
     connections: Annotated[int, whole(1, 100)] = 4
     """How many at a time."""
     connect_timeout: Seconds = 20
@@ -145,22 +167,39 @@ class SmtpConnection:
 
     async def deliver(self, envelope: Envelope, deadline: float) -> Outcome:
         """Hand over one message. If this is cancelled, the message may have been sent."""
+        refusal = await self.begin(envelope, deadline)
+        return await self.finish(envelope, deadline) if refusal is None else refusal
+
+    async def begin(self, envelope: Envelope, deadline: float) -> Outcome | None:
+        """See `transports.Steps`: sender, recipient and DATA."""
         if monotonic() >= deadline:
             return _too_late()
         try:
-            outcome = None
+            found: Outcome | bool = False
             if self._wire is not None and self._wire.is_quiet:
-                outcome = await self._transaction(self._wire, envelope, deadline, used=True)
-            if outcome is None:
+                found = await self._opening(self._wire, envelope, deadline, used=True)
+            if found is False:
                 wire = await self._connect(deadline)
                 if isinstance(wire, Deferred):
                     return wire
-                outcome = await self._transaction(wire, envelope, deadline, used=False)
-            assert outcome is not None
-            return outcome
+                found = await self._opening(wire, envelope, deadline, used=False)
         except BaseException:
             self._drop()
             raise
+        return None if isinstance(found, bool) else found
+
+    async def finish(self, envelope: Envelope, deadline: float) -> Outcome:
+        """The message and its final dot. If this is cancelled, the message may have been sent."""
+        assert self._wire is not None, "nothing was begun"
+        try:
+            return await self._body(self._wire, envelope.data, deadline)
+        except BaseException:
+            self._drop()
+            raise
+
+    def abandon(self) -> None:
+        """After DATA there is no other way back."""
+        self._drop()
 
     async def close(self) -> None:
         """Say goodbye and close; a server that does not answer is left alone."""
@@ -187,19 +226,20 @@ class SmtpConnection:
         self._wire = Wire.take_over(found.transport)
         return self._wire
 
-    async def _transaction(
+    async def _opening(
         self, wire: Wire, envelope: Envelope, deadline: float, *, used: bool
-    ) -> Outcome | None:
-        """One message; None: a connection used before was no good any more, and nothing was said."""
+    ) -> Outcome | bool:
+        """True: the server waits for the message. False: a connection used before was no good any more, and
+        nothing was said."""
         assert self._session is not None
-        commands = opening(envelope, self._session, self._where)
+        commands = opening(envelope, self._session, self._where, self._settings.bounce_address)
         if isinstance(commands, Rejected):
             return commands
         left = deadline - monotonic()
         got = await self._say(wire, commands, deadline)
         if used and wire.fault is not Fault.SILENT and (wire.fault if not got else got[0].code == 421):
             # A server may close a connection that was idle or has carried enough: that is no error.
-            return None
+            return False
         for stage, reply in zip((Stage.MAIL, Stage.RCPT, Stage.DATA), got, strict=False):
             if reply.code >= 400:
                 return self._refused(wire, stage, reply, got)
@@ -208,7 +248,7 @@ class SmtpConnection:
                 why = f"{self._where} answers {stage.value} with {reply}, which is not SMTP."
                 return Deferred(why, account=stage is Stage.MAIL)
         if len(got) == 3:
-            return await self._body(wire, envelope.data, deadline)
+            return True
         if wire.fault is None:
             return _too_late()
         in_a_hurry = wire.fault is Fault.SILENT and left < min(PATIENCE, self._settings.command_timeout)
@@ -282,13 +322,19 @@ class SmtpConnection:
             self._wire = None
 
 
-def opening(envelope: Envelope, session: Session, where: str) -> list[bytes] | Rejected:
-    """The commands before the message, or why this server cannot take it at all."""
+def opening(
+    envelope: Envelope, session: Session, where: str, bounces: str | None = None
+) -> list[bytes] | Rejected:
+    """The commands before the message, or why this server cannot take it at all.
+
+    `bounces`: where reports are to go (`bounce_address`); None: to the envelope's sender.
+    """
     size = len(envelope.data)
     if session.size is not None and size > session.size:
         why = f"the message has {size:,} bytes, {where} takes {session.size:,} at most"
         return Rejected(why, "5.3.4", suppress=False, blocked=False)
-    sender, recipient = _on_the_wire(envelope.sender), _on_the_wire(envelope.recipient)
+    returns = envelope.sender if bounces is None else marked(bounces, envelope.message_id)
+    sender, recipient = _on_the_wire(returns), _on_the_wire(envelope.recipient)
     plain = envelope.data.isascii()
     utf8 = not (sender.isascii() and recipient.isascii() and (plain or _header(envelope.data).isascii()))
     if utf8 and not session.utf8:
@@ -305,6 +351,17 @@ def opening(envelope: Envelope, session: Session, where: str) -> list[bytes] | R
         b"RCPT TO:<%b>\r\n" % recipient.encode(),
         b"DATA\r\n",
     ]
+
+
+def marked(bounces: str, message_id: str) -> str:
+    """The address for reports about one message: with the mark of its Message-ID, if that has one of ours.
+
+    The mark behind the plus sign is what `tokens.LinkKeys.mark` signed, and what the listener looks for in
+    the addresses that a report was sent to: servers that return no headers return at least that.
+    """
+    mark = message_id.removeprefix("<").partition("@")[0]
+    name, _, domain = bounces.rpartition("@")
+    return f"{name}+{mark}@{domain}" if LinkKeys.is_mark(mark) else bounces
 
 
 def _on_the_wire(address: str) -> str:

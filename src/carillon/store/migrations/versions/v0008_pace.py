@@ -28,6 +28,15 @@ def upgrade() -> None:
     op.add_column("accounts", sa.Column("pacing", Json))
     op.add_column("accounts", sa.Column("holidays", sa.Text))
     op.add_column("accounts", sa.Column("smart_scheduling", Json))
+    op.add_column("accounts", sa.Column("resumed_at", Moment))
+    where = sa.text("event_type = 'complained'")
+    op.create_index(
+        "contact_events_complaints",
+        "contact_events",
+        ["created_at"],
+        sqlite_where=where,
+        postgresql_where=where,
+    )
     op.create_table(
         "send_slots",
         sa.Column("id", Id, primary_key=True, autoincrement=True),
@@ -88,6 +97,19 @@ def upgrade() -> None:
         postgresql_where=where,
     )
     op.create_index("send_outcomes_by_time", "send_outcomes", ["sent_at"])
+    op.add_column("outbox", sa.Column("time_choice", sa.Text))
+    op.create_table(
+        "send_time_counts",
+        sa.Column("day", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("industry", sa.Text, primary_key=True),
+        sa.Column("weekday", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("hour", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("sent", sa.Integer, nullable=False),
+        sa.Column("replied", sa.Integer, nullable=False),
+        sa.Column("opened", sa.Integer, nullable=False),
+        sa.Column("clicked", sa.Integer, nullable=False),
+        sa.Column("counted_at", Moment, nullable=False),
+    )
     op.create_table(
         "warmup_messages",
         sa.Column("id", Id, primary_key=True, autoincrement=True),
@@ -98,6 +120,7 @@ def upgrade() -> None:
         sa.Column("parent_id", sa.BigInteger),
         sa.Column("template", sa.Text),
         sa.Column("subject", sa.Text, nullable=False),
+        sa.Column("body", sa.Text),
         sa.Column("message_id", sa.Text, nullable=False, unique=True),
         sa.Column("status", sa.Text, nullable=False),
         sa.Column("send_at", Moment, nullable=False),
@@ -112,6 +135,10 @@ def upgrade() -> None:
         sa.Column("created_at", Moment, nullable=False),
     )
     op.create_index("warmup_messages_by_account", "warmup_messages", ["account_id", "send_at"])
+    where = sa.text("status IN ('scheduled', 'processing')")
+    op.create_index(
+        "warmup_messages_waiting", "warmup_messages", ["send_at"], sqlite_where=where, postgresql_where=where
+    )
     op.create_table(
         "warmup_days",
         sa.Column("account_id", sa.BigInteger, primary_key=True, autoincrement=False),

@@ -1,4 +1,4 @@
-"""Users and their sessions, repeated requests, and programs that are told.
+"""Users and their sessions, repeated requests, programs that are told, and indexes to look contacts up by.
 
 Revision ID: 0009
 """
@@ -46,6 +46,7 @@ def upgrade() -> None:
         sa.Column("seen_at", Moment, nullable=False),
         sa.Column("expires_at", Moment, nullable=False),
         sa.Column("user_agent", sa.Text),
+        sa.Column("preferences", Json),
     )
     op.create_index("sessions_by_user", "sessions", ["user_id"])
     op.create_table(
@@ -89,4 +90,24 @@ def upgrade() -> None:
     )
     op.create_index(
         "webhook_deliveries_once", "webhook_deliveries", ["subscription_id", "event_id"], unique=True
+    )
+    _searches()
+
+
+def _searches() -> None:
+    if op.get_bind().dialect.name == "sqlite":
+        op.create_index(
+            "contacts_by_last_name",
+            "contacts",
+            [sa.text("lower(last_name)")],
+            sqlite_where=sa.text("last_name IS NOT NULL"),
+        )
+    else:
+        for name, column in (("last_name", "last_name"), ("email_text", "email")):
+            key = sa.text(f'lower({column}) COLLATE "C"')
+            op.create_index(f"contacts_by_{name}", "contacts", [key, "id"])
+    op.create_index("contacts_by_state", "contacts", ["state", "id"])
+    where = sa.text("status != 'active'")
+    op.create_index(
+        "contacts_by_status", "contacts", ["status", "id"], sqlite_where=where, postgresql_where=where
     )

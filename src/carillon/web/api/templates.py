@@ -1,0 +1,243 @@
+"""Templates: their versions, which is in force, and how one looks to a contact."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import BaseModel, Field, model_validator
+
+from carillon.errors import InputError
+from carillon.send import preview as previews
+from carillon.send.lint import Finding
+from carillon.store import templates as store
+from carillon.store.engine import Connection
+from carillon.store.templates import Version
+from carillon.templates import Source
+from carillon.web.api.access import Here, Reader, Writer
+from carillon.web.api.etags import IfMatch, require, tagged
+from carillon.web.api.problems import Problem, missing, said
+from carillon.workspace import Workspace
+
+router = APIRouter(prefix="/templates", tags=["templates"])
+
+Name = Annotated[str, Path(min_length=1, max_length=100, examples=["birthday_standard_v1"])]
+Number = Annotated[int, Path(ge=1, le=1_000_000_000)]
+LONGEST_PART = 2_000_000
+
+
+class TemplateIn(BaseModel):
+    """A new version. An email needs html or text, an SMS needs sms."""
+
+    model_config = {"extra": "forbid"}
+
+    subject: Annotated[str, Field(max_length=1000)] | None = Field(None, examples=["Hello {{ first_name }}"])
+    html: Annotated[str, Field(max_length=LONGEST_PART)] | None = Field(
+        None, examples=["<p>Hello {{ first_name }}</p>"]
+    )
+    text: Annotated[str, Field(max_length=LONGEST_PART)] | None = None
+    sms: Annotated[str, Field(max_length=10_000)] | None = None
+    from_name: Annotated[str, Field(max_length=200)] | None = None
+    preheader: Annotated[str, Field(max_length=1000)] | None = None
+
+    @model_validator(mode="after")
+    def _has_a_body(self) -> TemplateIn:
+        if not (self.html or self.text or self.sms):
+            raise ValueError("a template needs html, text or sms")
+        return self
+
+
+class VersionOut(BaseModel):
+    """A version, without its parts."""
+
+    name: str = Field(examples=["birthday_standard_v1"])
+    version: int = Field(examples=[2])
+    active: bool = Field(description="Whether emails take it.")
+    kind: str = Field(examples=["email"])
+    subject: str | None
+    created_at: datetime | None
+    created_by: str
+    attachments: list[str]
+
+    @classmethod
+    def of(cls, one: Version) -> VersionOut:
+        return cls(
+            name=one.source.name,
+            version=one.source.version,
+            active=one.active,
+            kind="email" if one.source.is_email else "sms",
+            subject=one.source.subject,
+            created_at=one.created,
+            created_by=one.by,
+            attachments=[file.name for file in one.source.attachments],
+        )
+
+
+class FindingOut(BaseModel):
+    """One thing that is wrong with a version."""
+
+    text: str
+    part: str
+    line: int | None
+    is_error: bool = Field(description="Whether it keeps the version from being activated.")
+
+
+class VersionWhole(VersionOut):
+    """A version with its parts."""
+
+    html: str | None
+    text: str | None
+    sms: str | None
+    from_name: str | None
+    preheader: str | None
+    findings: list[FindingOut]
+
+
+class TemplateOut(VersionWhole):
+    """The version in force, else the newest; and which versions there are."""
+
+    versions: list[VersionOut]
+
+
+class PreviewOut(BaseModel):
+    """How a contact would get it. The links in it change nothing."""
+
+    name: str
+    version: int
+    contact: str | None = Field(description="The address of the contact it was rendered for.")
+    subject: str | None
+    html: str | None
+    text: str | None
+    sms: str | None
+
+
+@router.get("")
+def list_templates(here: Here, _caller: Reader) -> list[VersionOut]:
+    """List all templates: of each the version in force, else the newest."""
+    _complete(here)
+    with here.database.snapshot() as connection:
+        found: dict[str, Version] = {}
+        for one in store.versions(connection):
+            if one.active or not (one.source.name in found and found[one.source.name].active):
+                found[one.source.name] = one
+    return [VersionOut.of(one) for one in found.values()]
+
+
+@router.get("/{name}", response_model=TemplateOut, responses=said(404))
+def get_template(
+    here: Here, _caller: Reader, name: Name, request: Request, response: Response
+) -> TemplateOut | Response:
+    """One template with its versions."""
+    _complete(here)
+    with here.database.snapshot() as connection:
+        shown = _template(here, connection, name)
+    return tagged(request, response, shown) or shown
+
+
+@router.get("/{name}/versions/{version}", responses=said(404))
+def get_version(here: Here, _caller: Reader, name: Name, version: Number) -> VersionWhole:
+    """One version with its parts and what is wrong with it."""
+    _complete(here)
+    with here.database.snapshot() as connection:
+        return _whole(here, connection, _find(connection, name, version))
+
+
+@router.post("/{name}/versions", status_code=201, responses=said(412))
+def make_version(
+    here: Here, caller: Writer, name: Name, wanted: TemplateIn, if_match: IfMatch = None
+) -> VersionWhole:
+    """Make a template, or a new version of one. It is in force only once it is activated."""
+    _complete(here)
+
+    def work(connection: Connection) -> VersionWhole:
+        if if_match is not None:
+            require(if_match, _template(here, connection, name))
+        made = store.add(connection, Source(name, 0, **wanted.model_dump()), here.clock.now(), caller.name)
+        return _whole(here, connection, store.find(connection, name, made.version))
+
+    return here.database.write(work)
+
+
+@router.post("/{name}/versions/{version}/activate", responses=said(404))
+def activate_version(here: Here, caller: Writer, name: Name, version: Number) -> VersionOut:
+    """Check a version, and let emails take it from now on."""
+    _complete(here)
+
+    def work(connection: Connection) -> VersionOut:
+        wanted = _find(connection, name, version)
+        wrong = [one for one in previews.findings(here, connection, wanted.source) if one.is_error]
+        if wrong:
+            raise Problem(422, f"version {version} was not activated: {'; '.join(map(str, wrong))}")
+        store.activate(connection, name, version, here.clock.now(), caller.name)
+        return VersionOut.of(_find(connection, name, version))
+
+    return here.database.write(work)
+
+
+@router.get("/{name}/preview", responses=said(404))
+def preview_template(
+    here: Here,
+    _caller: Reader,
+    name: Name,
+    contact: Annotated[
+        str | None, Query(max_length=300, description="An address or id; without it the first contact.")
+    ] = None,
+    version: Annotated[int | None, Query(ge=1, le=1_000_000_000)] = None,
+) -> PreviewOut:
+    """A template as one contact would get it. Nothing is sent."""
+    _complete(here)
+    with here.database.snapshot() as connection:
+        source = _find(connection, name, version).source
+    made = previews.preview(here, source, contact, None)
+    mail = made.mail
+    return PreviewOut(
+        name=source.name,
+        version=source.version,
+        contact=made.email,
+        subject=mail.subject if mail else None,
+        html=mail.html if mail else None,
+        text=mail.text if mail else None,
+        sms=made.sms,
+    )
+
+
+def _complete(here: Workspace) -> None:
+    """Make the templates that come with Carillon, where they are missing."""
+    with here.database.snapshot() as connection:
+        if not store.lacks_defaults(connection):
+            return
+    here.database.write(lambda c: store.ensure_defaults(c, here.clock.now()))
+
+
+def _find(connection: Connection, name: str, version: int | None) -> Version:
+    try:
+        return store.find(connection, name, version)
+    except InputError as error:
+        raise Problem(404, str(error)) from None
+
+
+def _template(here: Workspace, connection: Connection, name: str) -> TemplateOut:
+    several = store.versions(connection, name)
+    if not several:
+        raise missing("template with this name")
+    shown = next((one for one in several if one.active), several[-1])
+    whole = _whole(here, connection, shown)
+    return TemplateOut(**whole.model_dump(), versions=[VersionOut.of(one) for one in several])
+
+
+def _whole(here: Workspace, connection: Connection, one: Version) -> VersionWhole:
+    source, found = one.source, previews.findings(here, connection, one.source)
+    return VersionWhole(
+        **VersionOut.of(one).model_dump(),
+        html=source.html,
+        text=source.text,
+        sms=source.sms,
+        from_name=source.from_name,
+        preheader=source.preheader,
+        findings=[_finding(each) for each in found],
+    )
+
+
+def _finding(one: Finding) -> FindingOut:
+    return FindingOut(text=one.text, part=one.part, line=one.line, is_error=one.is_error)

@@ -1,0 +1,92 @@
+"""The application: public endpoints, API and pages on one server.
+
+NiceGUI keeps its pages once per process; which site a request is for stands in the request's scope, so that
+the pages themselves know none. It takes half a second to import: only what serves pages imports this.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+
+from fastapi import FastAPI
+from nicegui import Client, core, ui
+from nicegui.middlewares import RedirectWithPrefixMiddleware, SetCacheControlMiddleware
+from starlette.routing import Mount, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from carillon.tokens import LinkKeys
+from carillon.web import auth_login, pages, theme
+from carillon.web.api import PATH, api_app
+from carillon.web.auth import Gate
+from carillon.web.public import public_app
+from carillon.web.visit import SCOPE, Site
+from carillon.workspace import Workspace
+
+PUBLIC = frozenset(("u", "v", "o", "c", "hooks", "events"))
+"""First parts of the paths anybody may reach: see `public`."""
+
+
+class Application:
+    """Sends each request to whom it is for."""
+
+    def __init__(self, site: Site, keys: LinkKeys) -> None:
+        self._site, self._keys = site, keys
+        self._pages = Gate(inside(), site, _owner)
+        self._doors = self._made(site.current())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        first = scope["path"].split("/", 2)[1] if "path" in scope else ""
+        if first not in PUBLIC and first != "api":
+            await self._pages(scope, receive, send)
+            return
+        workspace = self._site.current()
+        if self._doors.workspace is not workspace:
+            self._doors = await asyncio.to_thread(self._made, workspace)
+        await (self._doors.api if first == "api" else self._doors.public)(scope, receive, send)
+
+    def _made(self, workspace: Workspace) -> _Doors:
+        """What serves programs and the public, under the settings of now."""
+        public = public_app(workspace, self._keys, self._site.environ)
+        return _Doors(workspace, public, Router([Mount(PATH, api_app(workspace))]))
+
+
+@dataclass(frozen=True)
+class _Doors:
+    workspace: Workspace
+    public: ASGIApp
+    api: ASGIApp
+
+
+@cache
+def inside() -> FastAPI:
+    """Login and pages: made once in a process, because NiceGUI is there once."""
+    made = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, title="Carillon")
+    made.include_router(auth_login.router)
+    made.include_router(theme.router)
+    for module in iter_modules(pages.__path__):
+        import_module(f"{pages.__name__}.{module.name}")
+    # Without a secret NiceGUI keeps no storage of its own: no folder, and no cookie beside ours.
+    ui.run_with(
+        made,
+        title="Carillon",
+        favicon=theme.ICON,
+        language="en-US",
+        show_welcome_message=False,
+        reconnect_timeout=5.0,
+    )
+    # Two of its layers cannot stand a browser that leaves early; `Gate` sets the headers that they would set.
+    unwanted: tuple[object, ...] = (RedirectWithPrefixMiddleware, SetCacheControlMiddleware)
+    core.app.user_middleware[:] = [one for one in core.app.user_middleware if one.cls not in unwanted]
+    core.sio.eio.cors_allowed_origins = []  # `Gate` has looked at the Origin already
+    return made
+
+
+def _owner(client_id: str) -> str | None:
+    """The session that opened a page."""
+    client = Client.instances.get(client_id)
+    visit = None if client is None else client.request.scope.get(SCOPE)
+    return None if visit is None else visit.session.hash

@@ -1,0 +1,82 @@
+"""The application in a window of its own, with the machine's own web view (pywebview, the extra `desktop`)."""
+
+from __future__ import annotations
+
+import asyncio
+from importlib import import_module
+from threading import Event, Thread
+
+from carillon.errors import UsageError, WorkspaceError
+from carillon.web.server import serve
+from carillon.web.visit import Site
+
+WIDTH, HEIGHT = 1280, 860
+_START_SECONDS = 60.0
+
+
+def show_window(site: Site, host: str, port: int) -> None:
+    """Serve, open the window, and end when it is closed.
+
+    Raises UsageError without pywebview, WorkspaceError where there is no screen or no port.
+    """
+    try:
+        webview = import_module("webview")
+    except ImportError:
+        raise UsageError(
+            'a window needs an extra: install it with `pip install "carillon-mail[desktop]"`, or leave '
+            "--window out and open the address in a browser."
+        ) from None
+    serving = _Serving(site, host, port)
+    serving.start()
+    try:
+        serving.wait()
+        webview.create_window(
+            site.current().settings.workspace.name, site.entrance(host, port), width=WIDTH, height=HEIGHT
+        )
+        try:
+            webview.start()
+        except Exception as error:
+            raise WorkspaceError(
+                f"no window can be opened here ({error}). Leave --window out and open the address in a "
+                "browser."
+            ) from None
+    finally:
+        serving.end()
+
+
+class _Serving:
+    """The server on a thread: the window wants the first one."""
+
+    def __init__(self, site: Site, host: str, port: int) -> None:
+        self._site, self._host, self._port = site, host, port
+        self._begun = Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._trouble: Exception | None = None
+        self._thread = Thread(target=self._run, name="web")
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Until it listens. Raises what kept it from that."""
+        self._begun.wait(_START_SECONDS)
+        if self._trouble is not None:
+            raise self._trouble
+
+    def end(self) -> None:
+        if self._loop is not None and self._stop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except Exception as error:
+            self._trouble = error
+        finally:
+            self._begun.set()
+
+    async def _serve(self) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        await serve(self._site, self._host, self._port, self._stop, begun=self._begun.set)

@@ -1,0 +1,120 @@
+"""A workspace as `carillon demo` makes it, with users, served by a process of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+from filelock import FileLock
+
+PASSWORDS = {"ada": "admin horse battery", "ed": "editor horse battery", "vic": "viewer horse battery"}
+"""An admin, an editor and a viewer."""
+ROLES = {"ada": "admin", "ed": "editor", "vic": "viewer"}
+_TOKEN = re.compile(r'name="token" value="([^"]+)"')
+
+
+@dataclass
+class Site:
+    """Where it is, and who may come in."""
+
+    url: str
+    folder: Path
+    cookies: dict[str, list[dict[str, str]]] = field(default_factory=dict)
+    """Of sessions that were begun, by user."""
+
+    def carillon(self, *words: str) -> str:
+        """Run a command on the workspace; returns what it printed."""
+        return carillon("-w", str(self.folder), *words)
+
+    def sign_in(self, name: str, password: str | None = None) -> httpx.Response:
+        """Send the login form; the answer is not followed."""
+        with httpx.Client(base_url=self.url, trust_env=False, timeout=30) as client:
+            page = client.get("/login")
+            found = _TOKEN.search(page.text)
+            assert found is not None, page.text
+            answer = client.post(
+                "/login",
+                data={"name": name, "password": password or PASSWORDS[name], "token": found[1], "next": "/"},
+                headers={"Origin": self.url},
+            )
+            if answer.status_code == 303:
+                self.cookies[name] = [
+                    {"name": one.name, "value": one.value or "", "url": self.url}
+                    for one in client.cookies.jar
+                ]
+            return answer
+
+    def session_of(self, name: str) -> list[dict[str, str]]:
+        """The cookies of a user who is signed in, as a browser takes them."""
+        if name not in self.cookies:
+            assert self.sign_in(name).status_code == 303
+        return self.cookies[name]
+
+
+def carillon(*words: str, **environ: str) -> str:
+    """Run a command of the product."""
+    done = subprocess.run(
+        [sys.executable, "-m", "carillon", *words],
+        capture_output=True, text=True, timeout=180, env={**os.environ, **environ}, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def demo_folder(shared: Path, mine: Path) -> Path:
+    """A demo with users. It is made once for all test processes (`shared`) and copied for each (`mine`)."""
+    made = shared / "browser-demo"
+    with FileLock(str(shared / "browser-demo.lock")):
+        if not made.exists():
+            draft = shared / "browser-demo.draft"
+            shutil.rmtree(draft, ignore_errors=True)
+            carillon("demo", str(draft))
+            for name, role in ROLES.items():
+                carillon("-w", str(draft), "user", "add", name, "--role", role, "--password-env", "PW",
+                         PW=PASSWORDS[name])  # fmt: skip
+            draft.rename(made)
+    shutil.copytree(made, mine)
+    return mine
+
+
+@contextmanager
+def serving(folder: Path, *words: str) -> Iterator[Site]:
+    """`carillon web` on a free port, until the end."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = folder.parent / f"{folder.name}.log"
+    with (
+        log.open("wb") as out,
+        subprocess.Popen(
+            [sys.executable, "-m", "carillon", "-w", str(folder), "web", "--port", str(port), *words],
+            stdout=out, stderr=subprocess.STDOUT, env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        ) as process,
+    ):  # fmt: skip
+        try:
+            _wait(process, port, log)
+            yield Site(f"http://127.0.0.1:{port}", folder)
+        finally:
+            process.terminate()
+            process.wait(30)
+    assert "Traceback" not in log.read_text(), log.read_text()
+
+
+def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    for _ in range(1200):
+        assert process.poll() is None, log.read_text()
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise AssertionError(f"the server did not start: {log.read_text()}")
