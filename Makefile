@@ -4,10 +4,15 @@ VENV  := .venv
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint soak bench constraints docs clean
+.PHONY: demo web test lint soak bench constraints docs clean
 
 demo: $(READY)
 	@$(BIN)/carillon demo demo
+
+# The application on the demo's workspace, which is made first where there is none.
+web: $(READY)
+	@test -f demo/carillon.yaml || $(BIN)/carillon demo demo
+	@$(BIN)/carillon -w demo web
 
 test: $(READY) lint
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
@@ -28,6 +33,8 @@ bench: $(READY)
 	$(BIN)/python -m bench.send
 	$(BIN)/python -m bench.plan --campaigns --contacts 3000000
 	$(BIN)/python -m bench.plan --database postgresql --contacts 1000000
+	$(BIN)/python -m bench.release
+	$(BIN)/python -m bench.release --database postgresql --emails 100000 1000000
 
 docs: $(READY)
 	$(BIN)/python docs/generate.py

@@ -1,4 +1,5 @@
-"""Writes docs/reference/cli.md from the `--help` of every command; `--check` only compares."""
+"""Writes docs/reference/cli.md from the `--help` of every command, and api.md from the API's own description;
+`--check` only compares."""
 
 from __future__ import annotations
 
@@ -10,8 +11,9 @@ from typing import Any
 from typer.main import get_command
 
 from carillon.cli.app import app
+from carillon.web.api import PATH, document
 
-TARGET = Path(__file__).parent / "reference" / "cli.md"
+REFERENCE = Path(__file__).parent / "reference"
 HEAD = """# Command line
 
 Generated from `carillon --help` by `docs/generate.py`; do not edit. Every command leaves with 0 (ok),
@@ -28,14 +30,39 @@ def pages(command: Any, path: str) -> Iterator[str]:
         yield from pages(below, f"{path} {name}")
 
 
+API_HEAD = f"""# API
+
+Generated from the API's own description (`{PATH}/openapi.json`) by `docs/generate.py`; do not edit. How to begin:
+[Let other programs work with Carillon](../howto/api.md).
+"""
+
+
+def calls() -> Iterator[str]:
+    """What can be called, by what it is about."""
+    found = document()
+    by_tag: dict[str, list[str]] = {}
+    for path, methods in found["paths"].items():
+        for method, one in methods.items():
+            query = ", ".join(f"`{p['name']}`" for p in one.get("parameters", []) if p["in"] == "query")
+            said = " ".join(one["description"].split())
+            row = f"| `{method.upper()} {path}` | {said} | {query} |"
+            by_tag.setdefault(one["tags"][0], []).append(row)
+    for tag, rows in by_tag.items():
+        yield "\n".join([f"## {tag.capitalize()}\n", "| call | what it does | query |", "|---|---|---|", *rows, ""])
+
+
 def main() -> None:
-    text = "\n".join([HEAD, *pages(get_command(app), "carillon")])
-    if "--check" in sys.argv:
-        if not TARGET.exists() or TARGET.read_text(encoding="utf-8") != text:
-            sys.exit(f"{TARGET} is not up to date: run `python docs/generate.py`")
-        return
-    TARGET.parent.mkdir(exist_ok=True)
-    TARGET.write_text(text, encoding="utf-8")
+    texts = {
+        "cli.md": "\n".join([HEAD, *pages(get_command(app), "carillon")]),
+        "api.md": "\n".join([API_HEAD, *calls()]),
+    }
+    REFERENCE.mkdir(exist_ok=True)
+    for name, text in texts.items():
+        target = REFERENCE / name
+        if "--check" not in sys.argv:
+            target.write_text(text, encoding="utf-8")
+        elif not target.exists() or target.read_text(encoding="utf-8") != text:
+            sys.exit(f"{target} is not up to date: run `python docs/generate.py`")
 
 
 if __name__ == "__main__":

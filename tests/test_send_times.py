@@ -163,7 +163,7 @@ def test_a_reader_in_tokyo_is_written_to_in_tokyos_business_hours() -> None:
     hours = {local(at, TOKYO).hour for at in found.at.tolist()}
     assert days == {date(2026, 1, 9)}
     assert hours <= set(range(9, 18))
-    assert len(hours) >= 7
+    assert len(hours) >= 5
 
 
 def test_on_friday_evening_it_is_the_next_working_days_first_hour() -> None:

@@ -879,8 +879,9 @@ OTHER: Mapping[str, object] = {
     "sending.postal_address": "12 Main Street, Springfield, IL 62701",
     "sending.sender_name": "Ann",
     "sending.quiet_hours": "21:00-08:00",
+    "sending.account_groups": {"birthday": "birthdays"},
     "pacing.business_hours": "08:00-17:00",
-    "pacing.periods": ["peak 09:00-12:00", "low 13:00-18:00"],
+    "pacing.periods": ["peak 09:00-12:00", "low 13:00-17:00"],
     "pacing.weights.peak": 61,
     "pacing.weights.normal": 31,
     "pacing.weights.low": 11,
@@ -938,6 +939,10 @@ OTHER: Mapping[str, object] = {
     "audit.backup_max_megabytes": 1,
     "web.host": "0.0.0.0",
     "web.port": 8324,
+    "web.api_calls_per_minute": 601,
+    "logging.level": "debug",
+    "logging.format": "console",
+    "logging.retention_days": 31,
     "webhooks.sendgrid_key_env": "SENDGRID_KEY",
     "webhooks.twilio_token_env": "TWILIO_TOKEN",
     "webhooks.hmac_secret_env": {"mailer": "MAILER_SECRET"},
@@ -1063,7 +1068,11 @@ def test_every_key_stands_in_the_template_with_a_comment(tmp_path: Path) -> None
 def test_the_comments_are_true(tmp_path: Path) -> None:
     """Ranges told in a comment are those that hold, and its examples are accepted."""
     no_windows = "state_rules: {birthday_windows: {}, effective_date_windows: {}}\n"
-    far_back = {"followup_days_after": ", followup_lookback_days: 364"}
+    beside = {
+        "followup_days_after": ", followup_lookback_days: 364",
+        "min_delay_hours": ", max_delay_hours: 336",
+        "max_delay_hours": ", min_delay_hours: 0",
+    }
     found = re.findall(r"# ([^\n]*)\n  (\w+): [\d.]+\n", TEMPLATE)
     checked = 0
     for comment, key in found:
@@ -1072,7 +1081,7 @@ def test_the_comments_are_true(tmp_path: Path) -> None:
             section = path.split(".")[0]
             low, high = int(bounds[1]), int(bounds[2])
             for good in (low, high):
-                load(tmp_path, f"{no_windows}{section}: {{{key}: {good}{far_back.get(key, '')}}}")
+                load(tmp_path, f"{no_windows}{section}: {{{key}: {good}{beside.get(key, '')}}}")
             for bad in (low - 1, high + 1):
                 assert problems(tmp_path, f"{section}: {{{key}: {bad}}}")
             checked += 1

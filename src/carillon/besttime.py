@@ -26,9 +26,9 @@ PROFILE_PERCENT = {9: 15, 10: 14, 11: 10, 12: 10, 13: 10, 14: 18, 15: 16, 16: 13
 """Reply rates by hour, Monday to Friday, before there is any history; other hours have none."""
 LEVEL_EMAILS = 40.0
 """How many emails the profile's own level counts for against the workspace's."""
-HOUR_EMAILS = 60.0
+HOUR_EMAILS = 80.0
 """How many an hour of the profile counts for against that hour of the workspace, over all weekdays."""
-CELL_EMAILS = 100.0
+CELL_EMAILS = 200.0
 """How many an hour counts for against one of its cells."""
 INDUSTRY_EMAILS = 300.0
 """How many the workspace's cell counts for at most against that of one industry."""

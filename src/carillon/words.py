@@ -146,6 +146,19 @@ class IssueCode(StrEnum):
     MISSING_ANCHOR_DATE = "missing_anchor_date"
 
 
+ISSUE_MEANINGS = {
+    IssueCode.MISSING_EMAIL: "no email address: gets nothing",
+    IssueCode.INVALID_EMAIL: "not a valid email address: gets nothing",
+    IssueCode.MISSING_ZIP: "no ZIP code, so the state and its rules are unknown: gets nothing",
+    IssueCode.INVALID_ZIP: "not a US ZIP code, so the state and its rules are unknown: gets nothing",
+    IssueCode.INVALID_BIRTH_DATE: "no usable birth date: gets no birthday email",
+    IssueCode.INVALID_EFFECTIVE_DATE: "no usable effective date: gets no email about it",
+    IssueCode.STATE_MISMATCH: "the state given is not the one of the ZIP, which decides",
+    IssueCode.MISSING_ANCHOR_DATE: "the state has an exclusion window, but its date is unknown",
+}
+"""What each code means for the contact's mail."""
+
+
 class Standing(IntEnum):
     """What an email that has left the planner's hands means to the planner."""
 

@@ -22,6 +22,8 @@ READING = [
     ("issues",),
     ("health",),
     ("replies",),
+    ("timing", "report"),
+    ("timing", "show"),
     ("listen", "--once"),
     ("config", "show"),
     ("sequence", "report"),

@@ -71,7 +71,8 @@ def given(workspace: Workspace) -> dict[int, tuple[int, datetime]]:
     rows = query(
         workspace,
         "select s.schedule_id, s.account_id, s.send_at, o.account_id, o.send_at, o.status from send_slots s"
-        " left join outbox o on o.id = s.schedule_id where s.schedule_id is not null and s.status = 'pending'",
+        " left join outbox o on o.id = s.schedule_id"
+        " where s.schedule_id is not null and s.status = 'pending'",
     )
     found = {}
     for number, whose, at, account_id, send_at, _ in rows:

@@ -110,10 +110,7 @@ def test_nobody_was_enrolled_yet_or_all_left_before_the_start(workspace: Workspa
     assert statuses(workspace)["spring"] == "active"
     make(workspace, "other")
     enroll(workspace, 1, name="other")
-    execute(workspace, "update sequence_enrollments set status = 'exited'")
-    workspace.database.write(
-        lambda c: c.exec_driver_sql("update sequence_enrollments set ended_at = enrolled_at")
-    )
+    execute(workspace, "update sequence_enrollments set status = 'exited', ended_at = enrolled_at")
     workspace.clock.advance(timedelta(days=1))  # type: ignore[attr-defined]
     start(workspace, "other")
     later(workspace, minutes=1)

@@ -8,9 +8,10 @@ from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
+import polars as pl
 import pytest
 
-from carillon.errors import InputError
+from carillon.errors import InputError, WorkspaceError
 from carillon.rates import SECOND, Limits
 from carillon.send.doubt import settle
 from carillon.send.outcomes import Deferred, Delivered, Rejected, Unknown
@@ -246,6 +247,23 @@ def test_one_more_than_the_frequency_limit_is_skipped(workspace: Workspace) -> N
     assert [one.skip_reason for one in found if isinstance(one, Outcome)] == ["frequency_limit"]
 
 
+def test_no_intent_without_its_line_on_disk(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    (one,) = due(workspace, 1)
+    books = books_of(workspace, account(workspace, "second"))
+    execute(workspace, "update outbox set account_id = 2")
+    ready = prepared(books)
+
+    def no_space(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("os.fsync", no_space)
+        with pytest.raises(WorkspaceError, match="nothing is sent without it"):
+            ask(books, *ready)
+    assert query(workspace, "select count(*) from outbox where intent_at is not null") == [(0,)]
+    assert ask(books, *ready) == {one}
+
+
 # ---- outcomes ----
 
 
@@ -367,9 +385,11 @@ def test_a_follow_up_goes_and_comes_back_with_all_that_is_known_of_it(workspace:
         ids = release.due(connection, TODAY)["id"].to_numpy()
 
     def go(connection: release.Connection) -> int:
-        return release.release(
-            connection, ids, ids * 0 + 1, ["2026-03-01T15:30:00.000Z"], ["x.example"], ["f3"], NOW
-        )
+        at = ids * 0 + round(NOW.timestamp() * 1000)
+        domain, template = pl.Series(["x.example"]), pl.Series(["f3"])
+        choice = ids * 0 - 1
+        going = release.Going(ids, ids * 0 + 1, at, domain, template, choice)
+        return release.release(connection, going, NOW)
 
     assert workspace.database.write(go) == 1
     assert query(

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -14,25 +12,21 @@ import pytest
 from carillon.advance.run import advance
 from carillon.clock import ManualClock
 from carillon.days import day_number
-from carillon.store import enrollments, suppressions
+from carillon.store import accounts, enrollments, slot_use, suppressions
 from carillon.store.dispatch import Outcome, pause_workspace
 from carillon.store.moments import moment_of, stamp
 from carillon.store.slot_keeping import keep
 from carillon.words import Status, Wait
 from carillon.workspace import Workspace
 from tests.contract.outbox import (
-    TODAY,
     books_of,
-    claim,
     contacts,
     email,
     execute,
     prepared,
     query,
-    record,
-    states,
 )
-from tests.contract.sequence_world import add_sequence, end_emails, enroll, later, steps
+from tests.contract.sequence_world import add_sequence, enroll, later, steps
 from tests.contract.slot_world import given, mailbox, put_slots, slot_states
 from tests.contract.test_sending_day import send, template
 from tests.contract.test_slots_release import MORNING
@@ -164,7 +158,8 @@ def test_what_is_put_off_takes_another_slot_and_the_first_says_why(morning: Work
     slots_at(morning, 0, 4, 30)
     (one,) = waiting(morning, 1)
     put_in_order(morning)
-    books = books_of(morning, mailbox_of(morning))
+    with morning.database.snapshot() as connection:
+        books = books_of(morning, accounts.find(connection, "ann"))
     (ready,) = prepared(books)
     again = stamp(NINE + 5 * MINUTE)
     outcome = Outcome(one, ready.row.token, Status.SCHEDULED, send_at=again, error="busy")
@@ -172,15 +167,10 @@ def test_what_is_put_off_takes_another_slot_and_the_first_says_why(morning: Work
     books.commit([outcome], [])
     go_on(morning, 1)
     put_in_order(morning)
-    rows = query(morning, "select status, schedule_id, retry_count, last_error from send_slots order by send_at")
+    rows = query(
+        morning, "select status, schedule_id, retry_count, last_error from send_slots order by send_at"
+    )
     assert rows == [("failed", one, 0, "busy"), ("pending", None, 0, None), ("pending", one, 1, None)]
-
-
-def mailbox_of(workspace: Workspace, name: str = "ann"):  # type: ignore[no-untyped-def]
-    from carillon.store import accounts
-
-    with workspace.database.snapshot() as connection:
-        return accounts.find(connection, name)
 
 
 @pytest.mark.parametrize("what", ["account", "workspace"])
@@ -243,9 +233,7 @@ def test_an_email_of_the_planner_finds_another_of_its_group_and_one_of_a_sequenc
 def test_a_sequence_takes_the_first_slot_from_its_time_on_also_tomorrow(morning: Workspace) -> None:
     mailbox(morning)
     contacts(morning, 1, 2, 3)
-    way = steps(
-        ("wait", "delay", {"amount": 2, "unit": "hours"}), ("first", "email", {"template": "plain"})
-    )
+    way = steps(("wait", "delay", {"amount": 2, "unit": "hours"}), ("first", "email", {"template": "plain"}))
     sequence = add_sequence(morning, way)
     enroll(morning, sequence, 1, 2, at=NINE)
     slots_at(morning, 60, 119, 121, 24 * 60)
@@ -277,6 +265,20 @@ def test_who_may_not_be_written_to_on_any_day_with_slots_waits_for_another_day(m
     ((send_day, status),) = query(morning, f"select send, status from outbox where enrollment_id = {one}")
     assert status == "scheduled"
     assert send_day > day_number(DATE) + 30
+
+
+def test_who_gives_slots_is_alone_at_it(morning: Workspace) -> None:
+    mailbox(morning)
+    slots_at(morning, 5)
+    waiting(morning, 1)
+    if morning.database.is_sqlite:
+        return  # has one writer at a time in any case
+    with morning.database.engine.connect() as connection, connection.begin():
+        assert slot_use.alone(connection, wait=True)
+        put_in_order(morning)
+        assert given(morning) == {}
+    put_in_order(morning)
+    assert len(given(morning)) == 1
 
 
 def test_two_who_give_slots_at_once_give_each_once(morning: Workspace) -> None:

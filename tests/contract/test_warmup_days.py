@@ -169,6 +169,19 @@ def test_a_pause_says_why_and_what_was_before_a_resume_does_not_count(workspace:
     assert judge_days(workspace).as_json() == {"judged": 1, "idle": 1}
 
 
+def test_days_on_which_warm_up_was_switched_off_do_not_count(workspace: Workspace) -> None:
+    at(workspace, datetime(2026, 3, 3, 15, tzinfo=UTC))
+    mailbox(workspace, "ann", warmup_enabled=True)
+    judge_days(workspace)
+    change(workspace, "ann", warmup_enabled=False)
+    for _ in range(3):
+        send(workspace, 1, workspace.clock.now())
+        at(workspace, workspace.clock.now() + DAY)
+        assert judge_days(workspace).judged == 0
+    change(workspace, "ann", warmup_enabled=True, warmup_day=1)
+    assert judge_days(workspace).judged == 1
+
+
 def relay(workspace: Workspace, name: str) -> Account:
     account = Account(0, name, f"{name}@example.com", "maildir")
     return workspace.database.write(lambda c: account_store.create(c, account, workspace.clock.now(), "ann"))

@@ -27,6 +27,7 @@ from carillon.listen.sources import open_mailbox
 from carillon.pace.pool_run import PoolReport, plan_pool
 from carillon.pool import HEADER, token_of, warms_up
 from carillon.send.run import SendReport, dispatch
+from carillon.store import warmup as ramp_days
 from carillon.store import warmup_mail
 from carillon.store.bulk import insert_rows
 from carillon.store.moments import stamp
@@ -200,6 +201,10 @@ def test_two_days_of_conversations(office: Office) -> None:
     assert sum(one.sent for one in counts.values()) == 36
     assert sum(one.received for one in counts.values()) == 36
     assert sum(one.rescued for one in counts.values()) == 1
+    span = ramp_days.Span(1, days[0], days[1], days[1] + timedelta(days=1))
+    with office.workspace.database.snapshot() as connection:
+        (done,) = ramp_days.done(connection, [span])
+    assert (done.sent, done.bounced, done.sent_that_day) == (0, 0, 6), "a day that sent, and no real mail"
 
 
 def test_a_forged_header_is_ordinary_mail(small: Office) -> None:

@@ -16,7 +16,7 @@ step to come after another is for `graph`.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 from typing import Any
@@ -24,7 +24,7 @@ from typing import Any
 import yaml
 from pydantic import Field, ValidationError
 
-from carillon.advance.graph import faults
+from carillon.advance.graph import Fault, faults
 from carillon.errors import InputError
 from carillon.sequences import (
     END,
@@ -41,7 +41,7 @@ from carillon.sequences_short import ShortForm
 from carillon.settings_checks import did_you_mean, shown
 from carillon.settings_load import KeyPath, problems_of
 from carillon.settings_sections import Section
-from carillon.settings_yaml import Document, dotted, parse_yaml
+from carillon.settings_yaml import Document, Problem, dotted, parse_yaml
 from carillon.words import StepType
 
 _COMMON = ("key", "type", "next", "otherwise")
@@ -89,14 +89,37 @@ def read(text: str, file: str) -> Written:
 
     Raises InputError with a line for each problem: file, line, key, what is wrong and what to do.
     """
+    document, found = _read(text, file)
+    if found is None:
+        raise InputError("\n".join(map(str, _ordered(document))))
+    return replace(found, sequence=replace(found.sequence, source=text))
+
+
+def troubles(text: str) -> list[Fault]:
+    """The same problems, each with its step; of the sequence as a whole where the step is -1."""
+    document, _ = _read(text, "the sequence")
+    begins = sorted(
+        (line, int(path[1])) for path, line in document.lines.items() if len(path) == 2 and path[0] == "steps"
+    )
+    found = []
+    for one in _ordered(document):
+        step = max((place for line, place in begins if line <= one.line), default=-1)
+        _, _, key = one.key.partition(".")
+        found.append(Fault(step, key if step >= 0 else one.key, one.text))
+    return found
+
+
+def _read(text: str, file: str) -> tuple[Document, Written | None]:
+    """The document with its problems, and what it says where it has none."""
     document = parse_yaml(text, file)
     if not document.problems and not document.data:
         document.complain(1, "", 'the file says nothing; begin with "name: ..." and "steps:"')
     found = _Reading(document).read() if not document.problems else None
-    if document.problems or found is None:
-        ordered = sorted(set(document.problems), key=lambda one: (one.line == 0, one.line, str(one)))
-        raise InputError("\n".join(map(str, ordered)))
-    return replace(found, sequence=replace(found.sequence, source=text))
+    return document, None if document.problems else found
+
+
+def _ordered(document: Document) -> list[Problem]:
+    return sorted(set(document.problems), key=lambda one: (one.line == 0, one.line, str(one)))
 
 
 def write(sequence: Definition) -> str:
@@ -115,22 +138,44 @@ def sample(name: str, in_steps: bool) -> str:
 
 def write_out(sequence: Definition) -> str:
     """A sequence as a file, in full; what has its default is left out."""
-    data: dict[str, Any] = {"name": sequence.name}
-    if sequence.campaign is not None:
-        data["campaign"] = sequence.campaign
-    if settings := plain_settings(sequence.settings):
-        data["settings"] = settings
-    below = [*(step.key for step in sequence.steps[1:]), None]
-    data["steps"] = [_step_out(step, after) for step, after in zip(sequence.steps, below, strict=True)]
+    settings = plain_settings(sequence.settings)
+    return spell(sequence.name, sequence.campaign, settings, [Item.of(step) for step in sequence.steps])
+
+
+@dataclass(frozen=True)
+class Item:
+    """A step as it is written, whether it can be read or not."""
+
+    key: str
+    type: StepType
+    settings: Mapping[str, Any]
+    """Plain values, as in a file."""
+    next: str | None = None
+    otherwise: str | None = None
+
+    @classmethod
+    def of(cls, step: Step) -> Item:
+        return cls(step.key, step.type, plain_settings(step.settings), step.next, step.otherwise)
+
+
+def spell(name: str, campaign: str | None, settings: Mapping[str, Any], items: Sequence[Item]) -> str:
+    """The text of a file; what is said by the order of the steps is left out."""
+    data: dict[str, Any] = {"name": name}
+    if campaign is not None:
+        data["campaign"] = campaign
+    if settings:
+        data["settings"] = dict(settings)
+    below = [*(item.key for item in items[1:]), None]
+    data["steps"] = [_item_out(item, after) for item, after in zip(items, below, strict=True)]
     return str(yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100))
 
 
-def _step_out(step: Step, below: str | None) -> dict[str, Any]:
-    found: dict[str, Any] = {"key": step.key, "type": step.type.value, **plain_settings(step.settings)}
-    if not isinstance(step.settings, ExitSettings) and step.next != below:
-        found["next"] = step.next or END
-    if isinstance(step.settings, ConditionSettings):
-        found["otherwise"] = step.otherwise or END
+def _item_out(item: Item, below: str | None) -> dict[str, Any]:
+    found: dict[str, Any] = {"key": item.key, "type": item.type.value, **item.settings}
+    if item.type is not StepType.EXIT and item.next != below:
+        found["next"] = item.next or END
+    if item.type is StepType.CONDITION:
+        found["otherwise"] = item.otherwise or END
     return found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +21,7 @@ from carillon.cli.listen import try_mailbox
 from carillon.cli.output import Screen
 from carillon.cli.session import session
 from carillon.cli.shared_options import with_options
-from carillon.errors import Refused, UsageError
+from carillon.errors import UsageError
 from carillon.user import user_name
 from carillon.words import AccountStatus
 
@@ -120,28 +119,22 @@ def trial(
     unread = None
     with here.workspace() as workspace:
         from carillon.addresses import is_valid
-        from carillon.pool import MailPurpose
-        from carillon.send.transports import open_transport
-        from carillon.send.trial import Trial, subject_of, trial_message, tried
+        from carillon.send import trial as trials
         from carillon.store import accounts as store
-        from carillon.store.sign_ins import keeper
-        from carillon.vault import Vault
 
         with workspace.database.snapshot() as connection:
             account = store.find(connection, name)
         recipient = to or account.address
         if not is_valid(recipient):
             raise UsageError(f"--to {recipient!r} is not an email address.")
-        vault = Vault(workspace.folder, os.environ)
-        keep = keeper(workspace.database, vault, account.id)
-        transport = open_transport(account, workspace.folder, vault, keep)
+        transport = trials.opened(workspace, account)
         if here.now is not None and not (transport.is_local or really):
             raise UsageError(
                 "under --now nothing leaves this machine; --really sends the email all the same."
             )
-        message, what = trial_message(account, recipient, workspace.clock.now()), f"account {name} tested"
-        trial = Trial(MailPurpose.TEST, account, subject_of(account), message, what)
-        outcome = tried(workspace, transport, trial, user_name())
+        outcome = trials.tried(
+            workspace, transport, trials.of_account(workspace, account, recipient), user_name()
+        )
         if account.inbox is not None:
             unread = try_mailbox(here.screen, workspace, account)
     _tell(here.screen, account, recipient, outcome)
@@ -150,27 +143,12 @@ def trial(
 
 
 def _tell(screen: Screen, account: Account, recipient: str, outcome: Outcome) -> None:
-    from carillon.send.outcomes import Deferred, Delivered, Rejected
+    from carillon.send.trial import words
 
-    match outcome:
-        case Delivered(provider_id):
-            known = f" as {provider_id}" if provider_id else ""
-            screen.say(
-                f"[bold]{escape(account.name)}[/] can send: an email to {escape(recipient)} was accepted"
-                f"{escape(known)}."
-            )
-            if account.status != AccountStatus.ACTIVE:
-                screen.note(
-                    f"Its status is {account.status}: `carillon account resume {escape(account.name)}`."
-                )
-        case Deferred(why, _, True):
-            raise Refused(why)
-        case Deferred(why):
-            raise Refused(f"{why}. Connection and login are fine; try again later.")
-        case Rejected(why):
-            raise Refused(f"{why}. Connection and login are fine; try another address with --to.")
-        case _:
-            raise Refused(f"{outcome.why} Look into the mailbox of {recipient} before you try again.")
+    said = words(outcome, account, recipient, " with --to").removeprefix(account.name)
+    screen.say(f"[bold]{escape(account.name)}[/]{escape(said)}")
+    if account.status != AccountStatus.ACTIVE:
+        screen.note(f"Its status is {account.status}: `carillon account resume {escape(account.name)}`.")
 
 
 def _given(values: dict[str, Any], folder: Path) -> Given:

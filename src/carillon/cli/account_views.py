@@ -72,7 +72,9 @@ def show(context: typer.Context, name: str = NAME, as_json: bool = JSON) -> None
         its_days = _days(account, workspace.settings)
     if as_json:
         read = [{key: value for key, value in asdict(one).items() if key != "account_id"} for one in folders]
-        here.screen.json(_document(account) | {"emails": counts, "warmup_mail": asdict(warmed), "folders": read})
+        here.screen.json(
+            _document(account) | {"emails": counts, "warmup_mail": asdict(warmed), "folders": read}
+        )
         return
     screen = here.screen
     screen.say(f"[bold]{escape(name)}[/]  {escape(account.transport)}, {account.status}")

@@ -12,7 +12,6 @@ from rich.markup import escape
 
 from carillon.cli.output import Screen
 from carillon.errors import UsageError
-from carillon.words import InstanceStatus
 
 if TYPE_CHECKING:
     from carillon.campaigns import Campaign
@@ -75,36 +74,10 @@ def warnings(workspace: Workspace, campaign: Campaign, since: date | None = None
 
     `since`: the day from which it is as it is now; None: since it was made.
     """
-    instance, today = campaign.instance, workspace.today()
-    found = []
-    if not workspace.settings.features.campaigns:
-        found.append("features.campaigns is off in carillon.yaml: no campaign is planned.")
-    if instance.status == InstanceStatus.PAUSED:
-        found.append("It is paused: its emails are skipped until `carillon campaign resume`.")
-    elif instance.status == InstanceStatus.ARCHIVED:
-        found.append("It is archived: nothing is planned for it.")
-    elif not campaign.active:
-        found.append(f"Its type {instance.campaign_type} is not active: its emails are skipped.")
-    if instance.end is not None and instance.end < today:
-        found.append(f"Its end date {instance.end} is past: no email of it leaves any more.")
-    elif instance.start is not None and (whom := _missed(workspace, campaign, since)):
-        found.append(f"Its start date {instance.start} is too long past to catch up: {whom} are missed.")
-    return found
+    from carillon.campaign_hindrances import hindrances
 
-
-def _missed(workspace: Workspace, campaign: Campaign, since: date | None) -> str:
-    """Whom a start date in the past leaves out, if anybody."""
-    from carillon.campaigns import Outlook, outlook, usual_trigger
-
-    created, today = campaign.instance.created, workspace.today()
-    if since is None and created is not None and campaign.target_all_contacts:
-        since = created.astimezone(workspace.settings.workspace.zone).date()
-    shift = workspace.settings.load_balancing.max_shift_days
-    if outlook(campaign, usual_trigger(campaign, today), since or today, shift) is not Outlook.MISSED:
-        return ""
-    if campaign.target_all_contacts:
-        return "all contacts that were there by then"
-    return "targets added without a trigger date of their own"
+    today = workspace.today()
+    return hindrances(workspace.settings, campaign, today, since, "`carillon campaign resume`")
 
 
 def _value(text: str | None) -> str:

@@ -104,6 +104,7 @@ def _where_to_look(there: Session) -> None:
     title(screen, "Where to look next")
     name = f"carillon -w {there.folder}"
     rows = [
+        (f"{name} web", "all of it in the browser (here also `make web`)"),
         (f"{name} forecast", "the next 60 days, against the daily cap"),
         (f"{name} forecast --by month", "the year by month"),
         (f"{name} explain {SHARED}", "a couple with one address"),

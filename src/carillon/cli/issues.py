@@ -7,19 +7,7 @@ import typer
 from carillon.cli.output import number, plain_word
 from carillon.cli.session import session
 from carillon.errors import UsageError
-from carillon.words import IssueCode
-
-MEANINGS = {
-    IssueCode.MISSING_EMAIL: "no email address: gets nothing",
-    IssueCode.INVALID_EMAIL: "not a valid email address: gets nothing",
-    IssueCode.MISSING_ZIP: "no ZIP code, so the state and its rules are unknown: gets nothing",
-    IssueCode.INVALID_ZIP: "not a US ZIP code, so the state and its rules are unknown: gets nothing",
-    IssueCode.INVALID_BIRTH_DATE: "no usable birth date: gets no birthday email",
-    IssueCode.INVALID_EFFECTIVE_DATE: "no usable effective date: gets no email about it",
-    IssueCode.STATE_MISMATCH: "the state given is not the one of the ZIP, which decides",
-    IssueCode.MISSING_ANCHOR_DATE: "the state has an exclusion window, but its date is unknown",
-}
-"""What each code means for the contact's mail."""
+from carillon.words import ISSUE_MEANINGS, IssueCode
 
 
 def issues(
@@ -50,7 +38,7 @@ def issues(
         return
     screen.table(
         ["contacts", "code", "what it means"],
-        [(number(n), word, MEANINGS[IssueCode(word)]) for word, n in counts.items()],
+        [(number(n), word, ISSUE_MEANINGS[IssueCode(word)]) for word, n in counts.items()],
         right="contacts",
         whole="code",
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,34 +82,22 @@ def send_test(
     """
     here = session(context)
     with here.workspace() as workspace:
-        from carillon.pool import MailPurpose
-        from carillon.send.outcomes import Delivered, Envelope
-        from carillon.send.transports import open_transport
-        from carillon.send.trial import Trial, tried
+        from carillon.send import trial
+        from carillon.send.outcomes import Delivered
         from carillon.store import accounts as account_store
-        from carillon.store.sign_ins import keeper
-        from carillon.vault import Vault
 
         source = _source(workspace, name, version)
         _checked(workspace, here.screen, source)
-        if not source.is_email:
-            raise InputError(f"{name} is an SMS; only emails can be sent as a test.")
-        made = _preview(workspace, source, contact, account, to)
-        assert made.mail is not None
         with workspace.database.snapshot() as connection:
             sender = account_store.find(connection, account)
-        vault = Vault(workspace.folder, os.environ)
-        keep = keeper(workspace.database, vault, sender.id)
-        transport = open_transport(sender, workspace.folder, vault, keep)
+        wanted = trial.of_template(workspace, source, contact, sender, to)
+        transport = trial.opened(workspace, sender)
         if here.now is not None and not transport.is_local and not really:
             raise UsageError(
                 f"under --now only Maildirs and servers on this computer are used, and {account} is neither; "
                 "add --really to send it."
             )
-        message = Envelope(made.mail.message_id, made.mail.from_address, made.mail.to_address, made.data)
-        what = f"template {source.name} version {source.version} sent as a test"
-        trial = Trial(MailPurpose.SEND_TEST, sender, made.mail.subject, message, what)
-        outcome = tried(workspace, transport, trial, user_name())
+        outcome = trial.tried(workspace, transport, wanted, user_name())
         if not isinstance(outcome, Delivered):
             raise Refused(f"the test was not delivered: {outcome.why}")
         here.screen.say(f"Sent [bold]{escape(name)}[/] version {source.version} to {escape(to)}.")

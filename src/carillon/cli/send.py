@@ -234,10 +234,17 @@ def show_release(screen: Screen, report: ReleaseReport) -> None:
             "`carillon account add` makes one."
         )
     elif report.no_room:
-        screen.say(
-            f"[yellow]{count(report.no_room, 'email')} found no room today[/] within the accounts' limits; "
-            "the next plan catches them up."
-        )
+        for group, emails in report.without_account.items():
+            screen.say(
+                f"[yellow]{count(emails, 'email')} for the group {escape(group)}, which has no active "
+                f"account.[/] `carillon account set NAME --group {escape(group)}` puts one into it."
+            )
+        if crowded := report.no_room - sum(report.without_account.values()):
+            screen.say(
+                f"[yellow]{count(crowded, 'email')} found no room today[/] within the accounts' limits and "
+                "slots. They stay planned: room that is found today is theirs, and the next plan moves the "
+                "rest to the next day that is allowed."
+            )
 
 
 def tell_lacking(screen: Screen, found: Iterable[Lacking]) -> None:

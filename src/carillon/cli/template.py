@@ -214,10 +214,7 @@ def ensure_defaults(workspace: Workspace) -> None:
     """Make the templates that come with Carillon, where they are missing."""
     from carillon.store import templates as store
 
-    with workspace.database.snapshot() as connection:
-        if not store.lacks_defaults(connection):
-            return
-    workspace.database.write(lambda c: store.ensure_defaults(c, workspace.clock.now()))
+    store.complete(workspace.database, workspace.clock.now())
 
 
 def _add(context: typer.Context, source: Source) -> None:

@@ -84,7 +84,7 @@ def change(
     account: str = typer.Option(None, "--account", metavar="A", help="For emails through this account."),
     campaign: str = typer.Option(None, "--campaign", metavar="C", help="For emails of this campaign."),
 ) -> None:
-    """Let an account or a campaign choose hours otherwise than the workspace. Sequences say so in their file."""
+    """Let an account or a campaign choose hours in its own way; sequences say so in their file."""
     if (account is None) == (campaign is None):
         raise UsageError("say for what: --account or --campaign, one of the two.")
     pairs = {}
@@ -119,7 +119,8 @@ def _tell(screen: Screen, found: TimingReport) -> None:
     for line in heat(cells, _DAYS, screen.glyphs):
         screen.show(line)
     screen.say(
-        f"  [dim]{screen.glyphs.dot}: not enough data, below {found.min_sample_size} emails; under each rate the number of emails[/]"
+        f"  [dim]{screen.glyphs.dot}: not enough data, below {found.min_sample_size} emails;"
+        " under each rate the number of emails[/]"
     )
     if len(found.campaigns) > 1 or found.campaigns[0].campaign:
         title(screen, "Campaigns")

@@ -10,6 +10,7 @@ import typer
 
 from carillon.cli.session import session
 from carillon.cli.signals import stop_on_signals
+from carillon.errors import UsageError
 
 if TYPE_CHECKING:
     from carillon.web.visit import Site
@@ -26,6 +27,9 @@ def web(
     public_only: bool = typer.Option(
         False, "--public-only", help="Only links in emails, webhooks and events; no pages, no API."
     ),
+    window: bool = typer.Option(
+        False, "--window", help="Open it in a window of its own, and end when that is closed."
+    ),
 ) -> None:
     """Serve the application: pages, API, links in emails, webhooks.
 
@@ -33,6 +37,8 @@ def web(
     outside, usually through a web server with TLS. As long as there are no users only this machine may come
     in, by the link that is shown once; `carillon user add` makes users.
     """
+    if window and public_only:
+        raise UsageError("--window shows pages, and --public-only has none: use one of the two.")
     here = session(context)
     with here.workspace() as workspace:
         from carillon.web.hooks import troubles
@@ -45,6 +51,11 @@ def web(
         for trouble in troubles(settings, os.environ):
             here.screen.warn(trouble)
         site = opened(lambda: workspace, os.environ, here.now is not None)
+        if window:
+            from carillon.web.window import show_window
+
+            show_window(site, host, port)
+            return
         if not public_only:
             here.screen.say(f"Open [bold]{site.entrance(host, port)}[/]")
         here.screen.note(f"Listening on http://{host}:{port}; stop with Ctrl-C.")

@@ -1,4 +1,4 @@
-"""One contact edited: cleaned as a row of a list is, but nothing that is wrong with it is let pass.
+"""One contact added or edited: cleaned as a row of a list is, but nothing wrong with it is let pass.
 
 Beside `run` one of the files of this room that touch the store.
 """
@@ -7,15 +7,57 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-import polars as pl
-
 from carillon.errors import InputError
 from carillon.files.consents import in_utc
-from carillon.files.records import cleaned
-from carillon.store import contact_edits, contact_search
+from carillon.files.contacts import ContactBatch
+from carillon.files.records import read_records
+from carillon.files.run import issue_frame
+from carillon.store import audit, contact_edits, contact_search, contacts, people
 from carillon.store.contact_search import Found
 from carillon.store.engine import Connection
 from carillon.workspace import Workspace
+
+
+class FieldFaults(InputError):
+    """Values that a contact cannot have."""
+
+    def __init__(self, faults: Mapping[str, str]) -> None:
+        said = "; ".join(f"{name}: {why}" for name, why in faults.items())
+        super().__init__(f"{said}. Nothing was changed.")
+        self.faults = dict(faults)
+        """What is wrong, by field."""
+
+
+def add_contact(workspace: Workspace, given: Mapping[str, str | None], by: str) -> Found:
+    """Store a new contact, texts by the names of its columns. The next plan sees to it.
+
+    Raises InputError, naming each field, for values that cannot be, and where the contact is known already.
+    """
+    now = workspace.clock.now()
+    record = {name: value for name, value in given.items() if value}
+    if "email" not in record:
+        raise FieldFaults({"email": "a contact needs an address"})
+    batch = _batch(workspace, record)
+    columns = [name for name in contacts.COLUMNS if name in batch.frame.columns]
+    values = batch.frame.select(columns).row(0, named=True)
+    incoming = contacts.Incoming(
+        frozenset(columns),
+        1,
+        1 if values.get("external_id") else 0,
+        lambda: iter([(batch.frame, issue_frame(batch))]),
+    )
+
+    def work(connection: Connection) -> Found:
+        contact_edits.refuse_another(connection, 0, values)
+        contacts.upsert(connection, incoming, now, lambda _rows: None)
+        wanted = values.get("external_id") or values["email"]
+        number = min(one.id for one in people.find(connection, str(wanted)))
+        audit.note(connection, by, f"contact {number} added", now, None, {"fields": sorted(record)})
+        found = contact_search.find(connection, number)
+        assert found is not None
+        return found
+
+    return workspace.database.write(work)
 
 
 def edit_contact(
@@ -46,19 +88,25 @@ def edit_contact(
 def _values(workspace: Workspace, old: Found, given: Mapping[str, str | None]) -> dict[str, str | None]:
     """What is to be stored. A ZIP code brings its state along; a state has to be that of the ZIP code."""
     if "email" in given and not given["email"]:
-        raise InputError("email: a contact needs an address. Nothing was changed.")
+        raise FieldFaults({"email": "a contact needs an address"})
     record: dict[str, str | None] = {name: value for name, value in given.items() if value is not None}
     record.setdefault("email", old.texts["email"] or "nobody@example.com")
     if "state" in record:
         record.setdefault("zip_code", given.get("zip_code", old.texts["zip_code"]))
-    found, problems = cleaned({name: value for name, value in record.items() if value}, workspace.today())
-    if problems:
-        said = "; ".join(f"{one.column}: {one.reason}" for one in problems)
-        raise InputError(f"{said}. Nothing was changed.")
-    if found.get("sms_consent_at") is not None:
-        consent = pl.Series("sms_consent_at", [found["sms_consent_at"]])
-        found["sms_consent_at"] = in_utc(consent, workspace.settings.workspace.zone)[0]
+    batch = _batch(workspace, {name: value for name, value in record.items() if value})
+    found = batch.frame.drop("line", "identity", "seed").row(0, named=True)
     values = {name: found.get(name) if value is not None else None for name, value in given.items()}
     if given.get("zip_code"):
         values["state"] = found["state"]
     return values
+
+
+def _batch(workspace: Workspace, record: Mapping[str, str | None]) -> ContactBatch:
+    """One contact, cleaned. Raises InputError that names each field in which something is wrong."""
+    (batch,) = read_records([record], workspace.today())
+    if problems := [*batch.rejected, *batch.warnings]:
+        raise FieldFaults({one.column: one.reason for one in reversed(problems)})
+    if "sms_consent_at" in batch.frame.columns:
+        consents = in_utc(batch.frame["sms_consent_at"], workspace.settings.workspace.zone)
+        batch.frame = batch.frame.with_columns(consents)
+    return batch

@@ -64,8 +64,9 @@ def enroll_file(
     name: str,
     path: Path | Literal["-"],
     progress: Callable[[int, int], None] = lambda _done, _total: None,
+    by: str | None = None,
 ) -> EnrollReport:
-    """Enroll those whom the rows of a file mean in the sequence `name`.
+    """Enroll those whom the rows of a file mean in the sequence `name`. `by`: who does it; None: the user.
 
     Raises InputError where there is no such sequence, nobody can be enrolled in it, or the file cannot be
     read.
@@ -80,7 +81,9 @@ def enroll_file(
             rejected += [(REJECTED, one) for one in batch.rejected]
             spool.put("rows", batch.frame)
         found = workspace.database.write(
-            lambda connection: _store(connection, workspace, name, reader, spool, rejected, path)
+            lambda connection: _store(
+                connection, workspace, name, reader, spool, rejected, path, by or user_name()
+            )
         )
     progress(2, 2)
     outcome, problems, start, place = found
@@ -105,11 +108,12 @@ def _store(
     spool: Spool,
     rejected: list[Found],
     path: Path | Literal["-"],
+    by: str,
 ) -> tuple[enrolling.Enrolled, list[Found], Start, Path | None]:
     """The transaction; may be run again from its beginning."""
     sequence = sequences.find(connection, name, to_change=True)
     now, zone = workspace.clock.now(), workspace.settings.workspace.zone
-    outcome = enrolling.enroll(connection, sequence, spool.get("rows"), now, user_name(), zone)
+    outcome = enrolling.enroll(connection, sequence, spool.get("rows"), now, by, zone)
     nobodies = reader.nobodies(
         outcome.unknown, outcome.unclear, lambda email: people.similar(connection, email)
     )

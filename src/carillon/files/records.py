@@ -10,7 +10,7 @@ import polars as pl
 
 from carillon.files.contacts import ContactReader, reader_of
 from carillon.files.mapping import TARGETS, resolve
-from carillon.files.sources import Problem, RawBatch
+from carillon.files.sources import RawBatch
 
 
 class RecordSource:
@@ -42,12 +42,3 @@ def read_records(records: Sequence[Mapping[str, str | None]], today: date) -> Co
     source = RecordSource(records)
     columns = resolve(source.columns, {}, "the list")
     return reader_of(source, columns, today, date_order="mdy")
-
-
-def cleaned(record: Mapping[str, str | None], today: date) -> tuple[dict[str, str | None], list[Problem]]:
-    """One contact's values as they are stored, and what is wrong with those that cannot be."""
-    (batch,) = read_records([record], today)
-    problems = [*batch.rejected, *batch.warnings]
-    if batch.frame.is_empty():
-        return {}, problems
-    return batch.frame.drop("line", "identity", "seed").row(0, named=True), problems

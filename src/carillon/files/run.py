@@ -173,7 +173,7 @@ def _read(workspace: Workspace, reader: ContactReader, spool: Spool, shown: int)
         if "external_id" in rows.columns:
             read.named += rows.height - rows["external_id"].null_count()
         spool.put("rows", rows)
-        spool.put("issues", _issue_frame(batch))
+        spool.put("issues", issue_frame(batch))
         read.rejected += len({each.line for each in batch.rejected})
         read.warnings += len(batch.warnings)
         found = [(REJECTED, each) for each in batch.rejected] + [(WARNING, each) for each in batch.warnings]
@@ -254,7 +254,8 @@ _REFUSED = {
 }
 
 
-def _issue_frame(batch: ContactBatch) -> pl.DataFrame:
+def issue_frame(batch: ContactBatch) -> pl.DataFrame:
+    """The issues of a batch as the store takes them."""
     rows = [row for row, _, _ in batch.issues]
     return pl.DataFrame(
         {

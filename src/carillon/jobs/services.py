@@ -36,6 +36,8 @@ class Service:
 
     name: str
     work: Work
+    begins_anew: bool = True
+    """After a change of the settings; one that does not asks for them itself."""
 
 
 async def keep(service: Service, current: Current, stop: asyncio.Event, tell: Callable[[Done], None]) -> None:
@@ -64,7 +66,7 @@ async def _once(service: Service, current: Current, stop: asyncio.Event) -> None
     work = asyncio.ensure_future(service.work(workspace, over))
     try:
         waited = 0.0
-        while not (work.done() or stop.is_set() or current.get() is not workspace):
+        while not (work.done() or stop.is_set() or (service.begins_anew and current.get() is not workspace)):
             stopping = asyncio.ensure_future(stop.wait())
             first = asyncio.FIRST_COMPLETED
             await asyncio.wait((work, stopping), timeout=LOOK_SECONDS, return_when=first)

@@ -87,7 +87,8 @@ async def together(
     services = [
         Service("dispatch", partial(_dispatch, sending, tell)),
         Service("listen", partial(_listen, tell)),
-        Service("web", serve),
+        # Whoever has a page open should not lose it whenever somebody saves the settings.
+        Service("web", serve, begins_anew=False),
     ]
     runner = EmbeddedRunner(current, tell)
 

@@ -7,6 +7,7 @@ was sent before does not count any more.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -47,28 +48,26 @@ class WarmupReport:
 
 
 def judge_days(workspace: Workspace) -> WarmupReport:
-    """Judge every day that has ended and was not judged, in one transaction; again does no harm."""
+    """Judge every day that has ended and was not judged; again does no harm."""
     with workspace.database.snapshot() as connection:
-        if not _due(connection, workspace):
-            return WarmupReport()
-    return workspace.database.write(lambda connection: _judge_days(connection, workspace))
+        due = _due(connection, workspace)
+        spans = [_span(one, workspace.settings, day) for one, day in due]
+        judgements = _judgements(workspace.settings, due, store.done(connection, spans))
+    if not judgements:
+        return WarmupReport()
+    now = workspace.clock.now()
+    new = workspace.database.write(lambda connection: store.record(connection, judgements, now, WARMUP))
+    return WarmupReport(len(new), dict(Counter(one.verdict for one in new)))
 
 
 def brake_relays(workspace: Workspace) -> list[str]:
     """Pause relays whose mail is refused or complained about too often. Returns their names."""
-    return workspace.database.write(lambda connection: _brake_relays(connection, workspace))
-
-
-def _judge_days(connection: Connection, workspace: Workspace) -> WarmupReport:
-    now, settings = workspace.clock.now(), workspace.settings
-    due = _due(connection, workspace)
-    counts = store.done(connection, [_span(one, settings, day) for one, day in due])
-    judgements = _judgements(settings, due, counts)
-    report: dict[str, int] = {}
-    new = store.record(connection, judgements, now, WARMUP)
-    for judgement in new:
-        report[judgement.verdict] = report.get(judgement.verdict, 0) + 1
-    return WarmupReport(len(new), report)
+    now = workspace.clock.now()
+    with workspace.database.snapshot() as connection:
+        stopped = _to_stop(connection, workspace.settings, now)
+    if not stopped:
+        return []
+    return workspace.database.write(lambda connection: store.pause(connection, stopped, now, BRAKE))
 
 
 def _due(connection: Connection, workspace: Workspace) -> list[tuple[Account, date]]:
@@ -110,9 +109,18 @@ def _judgements(
 
 
 def _ended(account: Account, settings: Settings, last: date | None, now: datetime) -> list[date]:
-    """The days of an account that are to be judged, the earliest first."""
-    yesterday = (now - SETTLED).astimezone(zone_of(account, settings)).date() - DAY
-    first = yesterday if last is None else max(last + DAY, yesterday - MISSED_DAYS * DAY)
+    """The days of an account that are to be judged, the earliest first.
+
+    Of those that nobody judged in time, only what lies after the account's last change: before it, it may not
+    have been warming up, or on another day of its ramp.
+    """
+    zone = zone_of(account, settings)
+    yesterday = (now - SETTLED).astimezone(zone).date() - DAY
+    if last is None:
+        return [yesterday]
+    first = max(last + DAY, yesterday - MISSED_DAYS * DAY)
+    if account.updated is not None and first < yesterday:
+        first = min(yesterday, max(first, account.updated.astimezone(zone).date()))
     return [first + n * DAY for n in range((yesterday - first).days + 1)]
 
 
@@ -123,8 +131,8 @@ def _span(account: Account, settings: Settings, day: date) -> Span:
     return Span(account.id, max(begins, account.resumed or begins), day_begins, ends)
 
 
-def _brake_relays(connection: Connection, workspace: Workspace) -> list[str]:
-    now, settings = workspace.clock.now(), workspace.settings
+def _to_stop(connection: Connection, settings: Settings, now: datetime) -> dict[int, tuple[str, str]]:
+    """Relays that have to stop: id -> name and why."""
     relays = [
         one for one in account_store.accounts(connection) if one.is_active and one.kind == AccountKind.RELAY
     ]
@@ -141,4 +149,4 @@ def _brake_relays(connection: Connection, workspace: Workspace) -> list[str]:
         )
         if why:
             stopped[one.id] = one.name, why
-    return store.pause(connection, stopped, now, BRAKE)
+    return stopped

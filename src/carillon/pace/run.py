@@ -24,6 +24,8 @@ from carillon.dealing import NO_ROOM, Room, groups_of
 from carillon.keys import CONTACT_SHIFT, is_followup, kind_of
 from carillon.pace.assign import times
 from carillon.pace.best_times import best_times, whose_settings
+from carillon.pace.brakes import judge_days
+from carillon.pace.days import make_days
 from carillon.pace.share import share
 from carillon.packing import PRIORITY_SHIFT
 from carillon.rates import SECOND, limits_of
@@ -78,12 +80,18 @@ class ReleaseReport:
 
 
 def release(workspace: Workspace) -> ReleaseReport:
-    """Release what is planned for today, in one transaction; again does no harm."""
+    """Release what is planned for today, in one transaction; again does no harm.
+
+    Mailboxes need their slots for that: days that are still to be made are made first.
+    """
+    judge_days(workspace)
+    make_days(workspace)
     hours = timing(workspace.database, workspace.settings.smart_scheduling, workspace.clock.now())
-    return workspace.database.write(lambda connection: _release(connection, workspace, hours))
+    return workspace.database.write(lambda connection: deal_out(connection, workspace, hours))
 
 
-def _release(connection: Connection, workspace: Workspace, hours: Timing | None) -> ReleaseReport:
+def deal_out(connection: Connection, workspace: Workspace, hours: Timing | None) -> ReleaseReport:
+    """Release what is planned for today to accounts as they stand, mailboxes with the slots they have."""
     require_home(connection, workspace.folder)
     now, today = workspace.clock.now(), workspace.today()
     day = day_number(today)

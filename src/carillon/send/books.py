@@ -61,8 +61,8 @@ class Letter:
     """The contact's, as it is stored."""
 
 
-Render = Callable[[Connection, Sequence[Claimed], datetime], Callable[[Claimed], Letter | str]]
-"""Reads what claimed emails need; what it returns renders one of them, or says why it cannot be."""
+Render = Callable[[Connection, Sequence[Claimed], datetime], dict[int, Letter | str]]
+"""Renders claimed emails, by id; a text says why one cannot be."""
 
 
 class StoreBooks:
@@ -105,34 +105,36 @@ class StoreBooks:
         self._held.update(row.id for row in found)
         return found
 
-    def prepare(self, rows: Sequence[Claimed]) -> Iterator[Ready | Outcome]:
-        """Check once more; then render, each as it is taken. What may not leave becomes an outcome."""
+    def prepare(self, rows: Sequence[Claimed]) -> list[Ready | Outcome]:
+        """Check once more and render; what may not leave becomes an outcome."""
         claimed, now = monotonic(), self.workspace.clock.now()
         with self.workspace.database.snapshot() as connection:
             basis = intents_store.bases(connection, {row.contact_id for row in rows})
             stopped, ends = self._check(connection, [row for row in rows if row.contact_id in basis], now)
-            render = self._render(connection, [row for row in rows if row.id not in stopped], now)
-
-        def ready(row: Claimed) -> Ready | Outcome:
+            letters = self._render(connection, [row for row in rows if row.id not in stopped], now)
+        found: list[Ready | Outcome] = []
+        for row in rows:
+            letter = letters.get(row.id, "it was not rendered")
             if row.id in stopped:
-                return stopped[row.id]
-            letter = render(row)
-            if isinstance(letter, str):
-                return Outcome(row.id, row.token, Status.FAILED, error=letter, refund=1)
-            begin = claimed + row.wait
-            end = inf if row.lapses is None else begin + store.LATE / SECOND
-            end = min(end, claimed + ends[row.contact_id])
-            return Ready(
-                row,
-                letter.envelope,
-                letter.render_hash,
-                letter.address,
-                basis[row.contact_id],
-                begin,
-                end,
-            )
-
-        return map(ready, rows)
+                found.append(stopped[row.id])
+            elif isinstance(letter, str):
+                found.append(Outcome(row.id, row.token, Status.FAILED, error=letter, refund=1))
+            else:
+                begin = claimed + row.wait
+                end = inf if row.lapses is None else begin + store.LATE / SECOND
+                end = min(end, claimed + ends[row.contact_id])
+                found.append(
+                    Ready(
+                        row,
+                        letter.envelope,
+                        letter.render_hash,
+                        letter.address,
+                        basis[row.contact_id],
+                        begin,
+                        end,
+                    )
+                )
+        return found
 
     def _check(
         self, connection: Connection, rows: Sequence[Claimed], now: datetime

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -19,7 +19,7 @@ from carillon.errors import CarillonError
 from carillon.send.group import Group
 from carillon.send.outcomes import Deferred, Envelope, Unknown
 from carillon.send.outcomes import Outcome as Answer
-from carillon.send.transports import Steps, Transport, in_steps
+from carillon.send.transports import Connection, Transport
 from carillon.store.dispatch import Claimed, Outcome
 from carillon.store.intents import Intent
 
@@ -31,7 +31,7 @@ GRACE_SECONDS = 30.0
 SWITCH_SECONDS = 0.001
 """After which a thread that computes lets another go on."""
 AHEAD = 30
-"""Emails claimed and checked together for each connection, while it sends those of the claim before."""
+"""Emails claimed and made ready together for each connection, while it sends those of the claim before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +66,8 @@ class Books(Protocol):
     def claim(self, batch: int) -> list[Claimed]:
         """Claim what is due and within the limits."""
 
-    def prepare(self, rows: Sequence[Claimed]) -> Iterable[Ready | Outcome]:
-        """Check, and render each as it is taken (by the engine's own thread); an outcome for what must not
-        leave."""
+    def prepare(self, rows: Sequence[Claimed]) -> list[Ready | Outcome]:
+        """Render and check; an outcome for what must not leave."""
 
     def settle(self, ready: Ready, answer: Answer) -> Outcome:
         """What the answer of the network makes of the row."""
@@ -120,15 +119,13 @@ class _Run:
         self.books, self.transport, self.group = books, transport, group
         self.stop, self.tally = stop, tally
         self.halt = asyncio.Event()
-        # Rendered one by one as there is room: while a transaction waits for the disk, and not in a thread
-        # of its own, which would hold up every word to the servers by a thread's turn.
-        self.ready: asyncio.Queue[Ready | None] = asyncio.Queue(transport.connections)
+        self.ready: asyncio.Queue[Ready | None] = asyncio.Queue(transport.connections * AHEAD)
         self.earliest = 0.0
         """By the monotonic clock: when the next email may leave."""
 
     async def all(self) -> None:
         workers = [
-            asyncio.create_task(self._work(in_steps(self.transport.connection())))
+            asyncio.create_task(self._work(self.transport.connection()))
             for _ in range(self.transport.connections)
         ]
         feeding = asyncio.create_task(self._feed(len(workers)))
@@ -159,29 +156,17 @@ class _Run:
             raise error
 
     async def _fill(self, batch: int) -> None:
-        """Emails of one claim after the other, each claimed while those of the one before are sent."""
-        coming = asyncio.create_task(asyncio.to_thread(self._claimed, batch))
-        try:
-            while (found := await coming) is not None:
-                coming = asyncio.create_task(asyncio.to_thread(self._claimed, batch))
-                for one in found:
-                    if isinstance(one, Outcome):
-                        self._note(one)
-                    else:
-                        await self.ready.put(one)
-                    await asyncio.sleep(0)  # the servers' answers come first
-                    if self._is_over():
-                        return
-        finally:
-            with suppress(Exception):
-                await coming
+        while not self._is_over():
+            rows = await asyncio.to_thread(self.books.claim, batch)
+            if not rows:
+                return
+            for one in await asyncio.to_thread(self.books.prepare, rows):
+                if isinstance(one, Outcome):
+                    self._note(one)
+                else:
+                    await self.ready.put(one)
 
-    def _claimed(self, batch: int) -> Iterable[Ready | Outcome] | None:
-        """None: nothing is due, or nothing may leave any more."""
-        rows = [] if self._is_over() else self.books.claim(batch)
-        return self.books.prepare(rows) if rows else None
-
-    async def _work(self, connection: Steps) -> None:
+    async def _work(self, connection: Connection) -> None:
         """One connection: one email at a time, each with an intent of its own."""
         try:
             while (one := await self.ready.get()) is not None:
@@ -205,17 +190,14 @@ class _Run:
         await _until(moment, self.stop)
         return not self._is_over()
 
-    async def _send(self, connection: Steps, one: Ready) -> None:
-        refusal, deadline = await self._begin(connection, one)
-        if deadline is None:
-            if refusal is None:
-                connection.abandon()
+    async def _send(self, connection: Connection, one: Ready) -> None:
+        if not await self.group.may_send(one.intent):
             refused = await asyncio.to_thread(self.books.refused, one)
             if refused is not None:
                 self._note(refused)
             return
         try:
-            answer = refusal or await connection.finish(one.envelope, deadline)
+            answer = await connection.deliver(one.envelope, monotonic() + IN_TIME_SECONDS)
         except asyncio.CancelledError:
             stopped = Unknown(
                 "the dispatcher was stopped before the server answered: it may have been accepted."
@@ -226,26 +208,6 @@ class _Run:
             self.tally.faults.append(answer.why)
             self.halt.set()
         self._note(self.books.settle(one, answer))
-
-    async def _begin(self, connection: Steps, one: Ready) -> tuple[Answer | None, float | None]:
-        """What the other side says to all but the message, and until when that may leave; None: not at all.
-
-        Both at the same time: the transaction takes as long as the greetings.
-        """
-        deadline = monotonic() + IN_TIME_SECONDS
-        asked = self.group.ask(one.intent)
-        try:
-            refusal = await connection.begin(one.envelope, deadline)
-            if not asked.done():
-                await asked
-                deadline = monotonic() + IN_TIME_SECONDS
-            return refusal, deadline if asked.result() else None
-        except BaseException:
-            connection.abandon()
-            if not asked.cancel() and not asked.cancelled() and asked.exception() is None and asked.result():
-                stopped = Deferred("not sent: the dispatcher was stopped before it could be")
-                self._note(self.books.settle(one, stopped))
-            raise
 
     def _note(self, outcome: Outcome) -> None:
         self.tally.counts[outcome.status.value] += 1

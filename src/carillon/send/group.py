@@ -48,16 +48,15 @@ class Group:
         assert self._task is not None
         await self._task
 
-    def ask(self, intent: Intent) -> asyncio.Future[bool]:
-        """Write the intent for this email; false if it must not be sent any more. Raises what the last
-        transaction failed with."""
+    async def may_send(self, intent: Intent) -> bool:
+        """Write the intent for this email; false if it must not be sent any more."""
         if self._fault is not None:
             raise self._fault
         answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._intents.append(intent)
         self._asking[intent.id, intent.token] = answer
         self._work.set()
-        return answer
+        return await answer
 
     def done(self, outcome: Outcome) -> None:
         """Hand over an outcome; it is stored with the next transaction."""

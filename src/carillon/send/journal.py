@@ -47,7 +47,7 @@ class Journal:
     def begin_note(self, now: datetime, lines: Iterable[dict[str, object]]) -> Callable[[], None]:
         """Add lines; what it returns waits until they are on disk, as `note` does, and may be called again.
 
-        The disk takes as long as a transaction's statements, which need no more than this before the commit.
+        Meanwhile the statements of a transaction can run: only its commit has to wait for the lines.
         """
         data = "".join(f"{_line(line)}\n" for line in lines).encode()
         if not data:

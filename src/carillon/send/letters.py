@@ -1,12 +1,12 @@
 """Claimed emails rendered: what the dispatcher asks for a batch at a time.
 
-Reads on the connection it is given, and renders when it is asked for one of them. A template is read once per version, as long as the dispatcher runs.
+Reads on the connection it is given. A template is read once per version, as long as the dispatcher runs.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -41,7 +41,7 @@ class _Shelf:
 
 
 def renderer(workspace: Workspace, account: Account) -> Render:
-    """Renders claimed emails of an account; a text says why one cannot be.
+    """Renders claimed emails of an account, by id; a text says why one cannot be.
 
     Raises SettingsError where the account may not be given marketing mail.
     """
@@ -73,38 +73,38 @@ class _Renderer:
 
     def __call__(
         self, connection: Connection, rows: Sequence[Claimed], now: datetime
-    ) -> Callable[[Claimed], Letter | str]:
+    ) -> dict[int, Letter | str]:
         people = store.recipients(connection, (row.contact_id for row in rows))
         abouts = store.campaigns(connection, {row.campaign_instance_id or 0 for row in rows})
         threads = store.threads(connection, {row.parent_id for row in rows if row.parent_id is not None})
         sources = template_store.in_force(connection, {row.email_template or "" for row in rows})
         now = now.astimezone(self._zone)
-
-        def render(row: Claimed) -> Letter | str:
+        found: dict[int, Letter | str] = {}
+        for row in rows:
             source, person = sources.get(row.email_template or ""), people.get(row.contact_id)
             shelf = None if source is None else self._shelf(with_subject(source, row))
             if person is None:
-                return "the contact is not there or has no address"
-            if not row.email_template:
-                return "the email has no template"
-            if shelf is None:
-                return f"there is no active template {row.email_template!r}"
-            if isinstance(shelf, str):
-                return shelf
-            event = None if row.event is None else date_of(row.event)
-            campaign = abouts.get(row.campaign_instance_id or 0) or about(row)
-            occasion = Occasion(row.email_type, date_of(row.send), event, campaign)
-            references = () if row.parent_id is None else threads.get(row.parent_id, ())
-            try:
-                writer = self._writer.named(told(row).get("sender_name"))
-                mail = writer.write(shelf.compiled, person, occasion, row.id, now, references)
-                data = shelf.skeleton.fill(mail)
-                envelope = Envelope(mail.message_id, mail.from_address, mail.to_address, data)
-                return Letter(envelope, sha256(data).hexdigest(), person.email)
-            except (CarillonError, ValueError) as error:
-                return str(error)
-
-        return render
+                found[row.id] = "the contact is not there or has no address"
+            elif not row.email_template:
+                found[row.id] = "the email has no template"
+            elif shelf is None:
+                found[row.id] = f"there is no active template {row.email_template!r}"
+            elif isinstance(shelf, str):
+                found[row.id] = shelf
+            else:
+                event = None if row.event is None else date_of(row.event)
+                campaign = abouts.get(row.campaign_instance_id or 0) or about(row)
+                occasion = Occasion(row.email_type, date_of(row.send), event, campaign)
+                references = () if row.parent_id is None else threads.get(row.parent_id, ())
+                try:
+                    writer = self._writer.named(told(row).get("sender_name"))
+                    mail = writer.write(shelf.compiled, person, occasion, row.id, now, references)
+                    data = shelf.skeleton.fill(mail)
+                    envelope = Envelope(mail.message_id, mail.from_address, mail.to_address, data)
+                    found[row.id] = Letter(envelope, sha256(data).hexdigest(), person.email)
+                except (CarillonError, ValueError) as error:
+                    found[row.id] = str(error)
+        return found
 
     def _shelf(self, source: Source) -> _Shelf | str:
         key = source.name, source.version, source.subject

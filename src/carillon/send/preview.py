@@ -58,17 +58,24 @@ def findings(workspace: Workspace, connection: Connection, source: Source) -> li
 
 
 def preview(
-    workspace: Workspace, source: Source, contact: str | None, account: str | None, to: str | None = None
+    workspace: Workspace,
+    source: Source,
+    contact: str | None,
+    account: str | None,
+    to: str | None = None,
+    *,
+    tracked: bool = True,
 ) -> Preview:
     """A template for a contact (address or id; or the first there is), from an account (or the first).
 
-    `to`: another address, for a test. Its links change nothing. Raises InputError where there is no such
+    `to`: another address, for a test. `tracked`: with what tells of opens and clicks, as it leaves; without,
+    it asks nothing of this server when it is looked at. Its links change nothing. Raises InputError where there is no such
     contact, TemplateFault where it cannot be rendered.
     """
     with workspace.database.snapshot() as connection:
         person = _person(connection, contact)
         sender = _account(connection, account)
-    writer = _writer(workspace, sender)
+    writer = _writer(workspace, sender, tracked=tracked)
     compiled = Compiled(source, workspace.settings.sending.postal_address)
     today = workspace.today()
     occasion = Occasion(_type_of(workspace, source.name), today, _sample_event(today))

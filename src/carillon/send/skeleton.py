@@ -63,14 +63,15 @@ def _quoted(line: str) -> str:
     """A line in quoted-printable. The standard library's way takes ten times as long."""
     if not (line.isascii() and line.isprintable()) or line.endswith(" "):
         return body_encode(line + "\n", BODY_LINE, "\r\n")
-    rest, pieces = line.replace("=", "=3D"), []
-    while len(rest) > BODY_LINE:
+    rest, pieces, at = line.replace("=", "=3D"), [], 0
+    while len(rest) - at > BODY_LINE:
         # Never in the middle of a sign that is written as three.
-        cut = rest.rfind("=", BODY_LINE - 3, BODY_LINE - 1)
-        cut = BODY_LINE - 1 if cut < 0 else cut
-        pieces.append(rest[:cut])
-        rest = rest[cut:]
-    return "=\r\n".join([*pieces, rest]) + "\r\n"
+        cut = rest.rfind("=", at + BODY_LINE - 3, at + BODY_LINE - 1)
+        cut = at + BODY_LINE - 1 if cut < 0 else cut
+        pieces.append(rest[at:cut])
+        at = cut
+    pieces.append(rest[at:])
+    return "=\r\n".join(pieces) + "\r\n"
 
 
 @lru_cache(maxsize=64)

@@ -1,11 +1,15 @@
 """One email that shows whether an account or a template can be sent: `account test`, `template send-test`.
 
+`of_account` and `of_template` make it, `opened` gives the transport it goes by, `tried` sends it, and `words`
+tells what came of it.
+
 It is no email of the plan: it is written down in `warmup_messages` and in the audit log.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,13 +19,18 @@ from email.policy import SMTP, SMTPUTF8
 
 from carillon.accounts import Account
 from carillon.clock import monotonic
+from carillon.errors import InputError, Refused
 from carillon.pool import MailPurpose
-from carillon.send.outcomes import Envelope, Outcome
+from carillon.send.outcomes import Deferred, Delivered, Envelope, Outcome, Rejected
 from carillon.send.pool import judged
-from carillon.send.transports import Transport
+from carillon.send.preview import preview
+from carillon.send.transports import Transport, open_transport
 from carillon.store import audit
 from carillon.store import trials as store
 from carillon.store.engine import Connection
+from carillon.store.sign_ins import keeper
+from carillon.templates import Source
+from carillon.vault import Vault
 from carillon.workspace import Workspace
 
 SECONDS = 60.0
@@ -61,6 +70,56 @@ class Trial:
     envelope: Envelope
     what: str
     """The deed, for the audit log."""
+
+
+def of_account(workspace: Workspace, account: Account, recipient: str) -> Trial:
+    """A test of an account."""
+    message = trial_message(account, recipient, workspace.clock.now())
+    what = f"account {account.name} tested"
+    return Trial(MailPurpose.TEST, account, subject_of(account), message, what)
+
+
+def of_template(
+    workspace: Workspace, source: Source, contact: str | None, account: Account, to: str
+) -> Trial:
+    """A template as a contact would get it, to another address.
+
+    Raises InputError where it is no email or there is no such contact, TemplateFault where it cannot be
+    rendered.
+    """
+    if not source.is_email:
+        raise InputError(f"{source.name} is an SMS; only emails can be sent as a test.")
+    mail = preview(workspace, source, contact, account.name, to)
+    assert mail.mail is not None
+    version = f"version {source.version}" if source.version else "a draft"
+    message = Envelope(mail.mail.message_id, mail.mail.from_address, mail.mail.to_address, mail.data)
+    what = f"template {source.name} {version} sent as a test"
+    return Trial(MailPurpose.SEND_TEST, account, mail.mail.subject, message, what)
+
+
+def opened(workspace: Workspace, account: Account) -> Transport:
+    """The transport of an account. Raises CarillonError where it is not set up right."""
+    vault = Vault(workspace.folder, os.environ)
+    return open_transport(account, workspace.folder, vault, keeper(workspace.database, vault, account.id))
+
+
+def words(outcome: Outcome, account: Account, recipient: str, elsewhere: str) -> str:
+    """What came of a test. `elsewhere`: how to try another address.
+
+    Raises Refused, which tells what kept it, unless it was accepted.
+    """
+    match outcome:
+        case Delivered(provider_id):
+            known = f" as {provider_id}" if provider_id else ""
+            return f"{account.name} can send: an email to {recipient} was accepted{known}."
+        case Deferred(why, _, True):
+            raise Refused(why)
+        case Deferred(why):
+            raise Refused(f"{why}. Connection and login are fine; try again later.")
+        case Rejected(why):
+            raise Refused(f"{why}. Connection and login are fine; try another address{elsewhere}.")
+        case _:
+            raise Refused(f"{outcome.why} Look into the mailbox of {recipient} before you try again.")
 
 
 def tried(workspace: Workspace, transport: Transport, trial: Trial, by: str) -> Outcome:

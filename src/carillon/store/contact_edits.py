@@ -45,7 +45,7 @@ def edit(
     changed = [name for name, yes in zip(names, row, strict=True) if yes]
     if not changed:
         return []
-    _refuse_another(connection, number, values)
+    refuse_another(connection, number, values)
     settings = ", ".join(f"{name} = {marks[name]}" for name in changed)
     now_mark = ":now" if is_sqlite(connection) else "cast(:now as timestamptz)"
     connection.execute(
@@ -56,7 +56,11 @@ def edit(
     return changed
 
 
-def _refuse_another(connection: Connection, number: int, values: Mapping[str, str | None]) -> None:
+def refuse_another(connection: Connection, number: int, values: Mapping[str, str | None]) -> None:
+    """Raise InputError where another contact than this one is known by the address or external id.
+
+    `number`: 0 for a contact that is to be added.
+    """
     named = scalar(connection, "select external_id from contacts where id = :id", id=number)
     external = values.get("external_id", named)
     if external is not None:

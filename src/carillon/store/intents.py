@@ -45,6 +45,8 @@ _OUTCOME = (
     ("skip_reason", "text"), ("error", "text"), ("message_id", "text"), ("provider_id", "text"),
     ("hash", "text"), ("sent_at", "timestamptz"), ("now", "timestamptz"),
 )  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Intent:
     """An email about to be handed over."""

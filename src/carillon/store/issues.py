@@ -34,3 +34,15 @@ def listing(connection: Connection, code: str | None, limit: int) -> list[Contac
         {"limit": limit} if code is None else {"limit": limit, "code": code},
     )
     return [ContactIssue(int(row[0]), row[1], row[2], row[3] or None) for row in rows]
+
+
+def of(connection: Connection, contact: int) -> list[ContactIssue]:
+    """What is wrong with one contact."""
+    rows = connection.execute(
+        text(
+            "select i.contact_id, c.email, i.code, i.detail from contact_issues i"
+            " join contacts c on c.id = i.contact_id where i.contact_id = :id order by i.code"
+        ),
+        {"id": contact},
+    )
+    return [ContactIssue(int(row[0]), row[1], row[2], row[3] or None) for row in rows]

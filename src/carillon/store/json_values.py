@@ -25,7 +25,7 @@ def list_of(value: object) -> list[Any] | None:
 
 
 def by_a_program(sqlite: bool, column: str) -> str:
-    """Whether an event's data say that a scanner or a proxy did it, in SQL; other programs' may be no JSON."""
+    """Whether a scanner or a proxy did it, in SQL, by an event's data: other programs' may be no JSON."""
     if sqlite:
         automatic = f"case when json_valid({column}) then json_extract({column}, '$.automatic') end"
         return f"coalesce({automatic}, 0) = 1"

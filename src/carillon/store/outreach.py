@@ -80,7 +80,6 @@ def create(connection: Connection, wanted: Outreach, now: datetime, by: str) -> 
         raise InputError(
             f"there is an outreach campaign {wanted.name!r} already; a new one needs a name of its own."
         )
-    subject, settings = wanted.defaults.subject, wanted.defaults.model_copy(update={"subject": None})
     mark = ":settings" if is_sqlite(connection) else "cast(:settings as jsonb)"
     connection.execute(
         text(
@@ -88,19 +87,48 @@ def create(connection: Connection, wanted: Outreach, now: datetime, by: str) -> 
             f" settings, created_at) values (:name, :description, '{OutreachStatus.ACTIVE}', :sender,"
             f" :subject, {mark}, :now)"
         ),
-        {
-            "name": wanted.name,
-            "description": wanted.description,
-            "sender": wanted.sender_name,
-            "subject": subject,
-            "settings": json.dumps(
-                with_override(plain(settings), wanted.smart_scheduling), ensure_ascii=False
-            ),
-            "now": moment(now),
-        },
+        _stored(wanted) | {"name": wanted.name, "now": moment(now)},
     )
     audit.note(connection, by, f"outreach campaign {wanted.name} made", now, None, None)
     return find(connection, wanted.name)
+
+
+def change(connection: Connection, wanted: Outreach, now: datetime, by: str) -> Outreach:
+    """Give the campaign of this name another description, sender and defaults; the rest stays.
+
+    Raises InputError where there is none. Sequences that were made before keep what they took of it then.
+    """
+    found = find(connection, wanted.name, to_change=True)
+    new = replace(
+        found, description=wanted.description, sender_name=wanted.sender_name, defaults=wanted.defaults
+    )
+    if new == found:
+        return found
+    mark = ":settings" if is_sqlite(connection) else "cast(:settings as jsonb)"
+    connection.execute(
+        text(
+            "update outreach_campaigns set description = :description, sender_name = :sender,"
+            f" default_subject = :subject, settings = {mark}, updated_at = :now where id = :id"
+        ),
+        _stored(new) | {"now": moment(now), "id": found.id},
+    )
+    audit.note(
+        connection, by, f"outreach campaign {wanted.name}", now, _stored(found), _stored(new)
+    )
+    return new
+
+
+def _stored(campaign: Outreach) -> dict[str, str | None]:
+    """What is said about it, as it is stored."""
+    settings = campaign.defaults.model_copy(update={"subject": None})
+    return {
+        "description": campaign.description,
+        "sender": campaign.sender_name,
+        "subject": campaign.defaults.subject,
+        "settings": json.dumps(
+            with_override(plain(settings), campaign.smart_scheduling), ensure_ascii=False
+        ),
+    }
 
 
 def set_status(connection: Connection, name: str, status: OutreachStatus, now: datetime, by: str) -> Outreach:

@@ -46,11 +46,13 @@ def contacts(connection: Connection) -> int:
 
 def replies(connection: Connection, since: datetime) -> int:
     """How many replies came since."""
+    written = f"('{EventKind.REPLIED}', '{EventKind.OPTED_OUT}')"
     return int(
         scalar(
             connection,
-            f"select count(*) from contact_events where event_type in ('{EventKind.REPLIED}',"
-            f" '{EventKind.OPTED_OUT}') and created_at >= :since and event_type = '{EventKind.REPLIED}'",
+            # The first condition is the index's own: SQLite does not see that the second one implies it.
+            f"select count(*) from contact_events where event_type in {written}"
+            f" and event_type = '{EventKind.REPLIED}' and created_at >= :since",
             since=stamp(since),
         )
     )

@@ -82,6 +82,41 @@ def apply(connection: Connection, wanted: Sequence, now: datetime, by: str) -> A
     return Applied(find(connection, old.name), made=False, changed=changed, moved=moved)
 
 
+@dataclass(frozen=True)
+class Outlook:
+    """What an edit would do, before it is made."""
+
+    made: bool
+    changed: tuple[str, ...]
+    """As of `Applied`."""
+    on_their_way: int
+    """Contacts in the sequence; what is new holds for them as they come to it."""
+    moved: dict[str, tuple[int, str | None]]
+    """By step that would be gone: how many wait there, and where they go on; None: it ends for them."""
+
+
+def outlook(connection: Connection, wanted: Sequence) -> Outlook:
+    """What `apply` would do; nothing is written."""
+    if not scalar(connection, "select 1 from sequences where name = :name", name=wanted.name):
+        return Outlook(True, (), 0, {})
+    old = find(connection, wanted.name)
+    kept = {step.key for step in wanted.steps}
+    rows = connection.execute(
+        text(
+            "select current_step, count(*) from sequence_enrollments"
+            f" where sequence_id = :id and {OPEN} group by current_step"
+        ),
+        {"id": old.id},
+    )
+    waiting = {key: int(n) for key, n in rows}
+    moved = {
+        step.key: (waiting[step.key], successor(old, step.key, kept))
+        for step in old.steps
+        if step.key not in kept and waiting.get(step.key)
+    }
+    return Outlook(False, _changed(old, wanted), sum(waiting.values()), moved)
+
+
 def successor(old: Sequence, key: str, kept: Mapping[str, object] | set[str]) -> str | None:
     """The first step behind a removed one that is still there; none: nothing is left to do."""
     seen: set[str] = set()

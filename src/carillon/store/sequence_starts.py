@@ -127,6 +127,31 @@ def standing(connection: Connection, sequence: Sequence, zone: ZoneInfo) -> Star
     return Start(sequence, enrolled, days, begins[0][0] if begins else None)
 
 
+def waiting(connection: Connection, sequence: int, limit: int) -> list[tuple[str | None, str, str]]:
+    """Those who begin first, of those who have not: address, time zone as imported, and ZIP code."""
+    rows = connection.execute(
+        text(
+            "select c.email, coalesce(c.timezone, ''), coalesce(c.zip_code, '') from sequence_enrollments n"
+            " join contacts c on c.id = n.contact_id where n.sequence_id = :id"
+            f" and n.status = '{EnrollmentStatus.SCHEDULED}' order by n.id limit :limit"
+        ),
+        {"id": sequence, "limit": limit},
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+def not_begun(connection: Connection, sequence: int) -> int:
+    """How many are enrolled and have not begun."""
+    return int(
+        scalar(
+            connection,
+            "select count(*) from sequence_enrollments where sequence_id = :id"
+            f" and status = '{EnrollmentStatus.SCHEDULED}'",
+            id=sequence,
+        )
+    )
+
+
 def lay(connection: Connection, sequence: Sequence, now: datetime, zone: ZoneInfo, again: bool) -> None:
     """Give those who have not begun their start; `again`: also those who have one."""
     mine = f"sequence_id = {sequence.id} and status = '{EnrollmentStatus.SCHEDULED}'"

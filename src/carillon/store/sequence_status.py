@@ -12,6 +12,7 @@ from datetime import datetime
 from sqlalchemy import Connection, text
 
 from carillon.store.bulk import is_sqlite
+from carillon.store.enrollments import OPEN
 from carillon.store.moments import moment_of
 from carillon.words import ContactState, EnrollmentStatus, EventKind, ExitReason, Status
 
@@ -26,6 +27,7 @@ _SILENT = ", ".join(
         ExitReason.SUPPRESSED,
     )
 )
+LAST = "\U0010ffff"
 _STATE = f"""case when n.replied_at is not null or n.exit_reason = '{ExitReason.REPLIED}'
       then '{ContactState.REPLIED}'
     when n.exit_reason = '{ExitReason.BOUNCED}' then '{ContactState.BOUNCED}'
@@ -115,6 +117,18 @@ class Executed:
     executed_at: datetime | None
 
 
+@dataclass(frozen=True)
+class StepCounts:
+    """Emails of one step, and how many of them something came back to."""
+
+    sent: int = 0
+    waiting: int = 0
+    opened: int = 0
+    clicked: int = 0
+    replied: int = 0
+    bounced: int = 0
+
+
 def counts(connection: Connection, ids: Collection[int] | None = None) -> dict[int, Counts]:
     """By sequence (`ids`: of these), how its contacts stand; one that has none is there, too."""
     where = "true" if ids is None else f"s.id in ({_listed(ids)})"
@@ -139,16 +153,38 @@ def counts(connection: Connection, ids: Collection[int] | None = None) -> dict[i
     return found
 
 
-def people(connection: Connection, sequence: int, limit: int, before: int | None = None) -> list[Person]:
-    """Contacts of a sequence, the latest enrolled first; `before`: those enrolled before this enrollment."""
+def people(
+    connection: Connection,
+    sequence: int,
+    limit: int,
+    before: int | None = None,
+    *,
+    status: EnrollmentStatus | None = None,
+    email: str = "",
+) -> list[Person]:
+    """Contacts of a sequence, the latest enrolled first; `before`: those enrolled before this enrollment.
+
+    `status`: only those; `email`: how the address begins.
+    """
     where = "n.sequence_id = :id" + ("" if before is None else " and n.id < :before")
+    values: dict[str, object] = {"id": sequence, "limit": limit}
+    values |= {} if before is None else {"before": before}
+    if status is not None:
+        where += " and n.status = :status"
+        values["status"] = status.value
+    if email:
+        where += (
+            " and n.contact_id in (select id from contacts where lower(email) >= lower(cast(:email as text))"
+            " and lower(email) < lower(cast(:email as text)) || cast(:last as text))"
+        )
+        values |= {"email": email, "last": LAST}
     rows = connection.execute(
         text(
             f"select n.id, n.contact_id, c.email, {_STATE}, n.status, n.current_step, n.next_action_at,"
             f" n.exit_reason, n.sent from ({_enrollments(where)}) n"
             " left join contacts c on c.id = n.contact_id order by n.id desc limit :limit"
         ),
-        {"id": sequence, "limit": limit} | ({} if before is None else {"before": before}),
+        values,
     )
     return [
         Person(
@@ -179,6 +215,37 @@ def history(connection: Connection, sequence: int, contact: int | None, limit: i
         {"id": sequence, "contact": contact, "limit": limit},
     )
     return [Executed(row[0], row[1], row[2], row[3], moment_of(row[4])) for row in rows]
+
+
+def at_steps(connection: Connection, sequence: int) -> dict[str, int]:
+    """By step, how many wait there; by no step at all ("") those who have not begun."""
+    rows = connection.execute(
+        text(
+            "select coalesce(current_step, ''), count(*) from sequence_enrollments"
+            f" where sequence_id = :id and {OPEN} group by 1"
+        ),
+        {"id": sequence},
+    )
+    return {str(key): int(n) for key, n in rows}
+
+
+def by_step(connection: Connection, sequence: int) -> dict[str, StepCounts]:
+    """By step that sends, what left and what came back to it."""
+    came = ", ".join(
+        f"sum(case when exists (select 1 from contact_events e where e.email_schedule_id = o.id"
+        f" and e.event_type = '{kind}') then 1 else 0 end)"
+        for kind in (EventKind.OPENED, EventKind.CLICKED, EventKind.REPLIED, EventKind.BOUNCED)
+    )
+    rows = connection.execute(
+        text(
+            f"select o.step_key, sum(case when o.status in {_GONE} then 1 else 0 end),"
+            f" sum(case when o.status in {_WAITING} then 1 else 0 end), {came} from outbox o"
+            " where o.enrollment_id in (select id from sequence_enrollments where sequence_id = :id)"
+            " and o.step_key is not null group by o.step_key"
+        ),
+        {"id": sequence},
+    )
+    return {str(row[0]): StepCounts(*(int(n or 0) for n in row[1:])) for row in rows}
 
 
 def total(several: Iterable[Counts]) -> Counts:

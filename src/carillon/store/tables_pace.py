@@ -83,7 +83,7 @@ Index("send_outcomes_by_time", send_outcomes.c.sent_at)
 send_time_counts = Table(
     "send_time_counts",
     metadata,
-    Column("day", Integer, primary_key=True, autoincrement=False, doc="of sending: days since 1970-01-01, UTC"),
+    Column("day", Integer, primary_key=True, autoincrement=False, doc="days since 1970-01-01, UTC"),
     Column("industry", Text, primary_key=True, doc="empty: not known"),
     Column("weekday", Integer, primary_key=True, autoincrement=False),
     Column("hour", Integer, primary_key=True, autoincrement=False),

@@ -20,7 +20,7 @@ from carillon.errors import InputError
 from carillon.settings_checks import did_you_mean
 from carillon.store import audit
 from carillon.store.bulk import is_sqlite
-from carillon.store.engine import scalar
+from carillon.store.engine import Database, scalar
 from carillon.store.moments import moment_of, stamp
 from carillon.templates import PARTS, Attachment, Source, defaults
 
@@ -55,6 +55,14 @@ def lacks_defaults(connection: Connection) -> bool:
     """Whether `ensure_defaults` would do anything."""
     there = set(connection.execute(text("select distinct name from templates")).scalars())
     return any(source.name not in there for source in defaults())
+
+
+def complete(database: Database, now: datetime) -> None:
+    """`ensure_defaults` in a transaction of its own, where there is anything to do."""
+    with database.snapshot() as connection:
+        if not lacks_defaults(connection):
+            return
+    database.write(lambda connection: ensure_defaults(connection, now))
 
 
 def versions(connection: Connection, name: str | None = None) -> list[Version]:

@@ -77,7 +77,7 @@ def _changed(old: SmartOverride | None, pairs: Mapping[str, str], whose: str) ->
         if not value:
             said.pop(key, None)
             continue
-        said[key] = [part for part in value.replace(",", " ").split()] if key in _LISTS else value
+        said[key] = value.replace(",", " ").split() if key in _LISTS else value
     return override_from(said, whose)
 
 

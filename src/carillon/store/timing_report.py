@@ -81,8 +81,8 @@ def parts(connection: Connection, since: datetime, outcome: str, which: Only) ->
         where.append(f"o.sequence_id = {which.sequence}")
     rows = connection.execute(
         text(
-            "select coalesce(i.instance_name, c.name, s.name, ''), t.weekday, t.hour, t.chosen, sum(t.emails),"
-            " sum(t.answers), sum(t.replies), sum(t.hours), min(t.least), max(t.most) from ("
+            "select coalesce(i.instance_name, c.name, s.name, ''), t.weekday, t.hour, t.chosen,"
+            " sum(t.emails), sum(t.answers), sum(t.replies), sum(t.hours), min(t.least), max(t.most) from ("
             " select o.campaign_instance_id as instance, o.outreach_campaign_id as outreach,"
             " o.sequence_id as sequence, o.weekday, o.hour, o.chosen, count(*) as emails,"
             f" count(o.{COLUMNS[outcome]}_at) as answers, count(o.replied_at) as replies,"

@@ -76,8 +76,8 @@ def parse(raw: str) -> Line:
             told = json.loads(raw)
         except ValueError:
             return Line("", "", raw)
-        head = (str(told.pop(name, "")) for name in ("timestamp", "level", "event"))
-        return Line(*head, told)
+        at, level, event = (str(told.pop(name, "")) for name in ("timestamp", "level", "event"))
+        return Line(at, level, event, told)
     at, level, event = [*raw.split(maxsplit=2), "", "", ""][:3]
     return Line(at, level, event) if level in LEVELS else Line("", "", raw)
 

@@ -7,19 +7,22 @@ the pages themselves know none. It takes half a second to import: only what serv
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
 from nicegui import Client, core, ui
 from nicegui.middlewares import RedirectWithPrefixMiddleware, SetCacheControlMiddleware
+from starlette.responses import HTMLResponse
 from starlette.routing import Mount, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from carillon.errors import CarillonError
 from carillon.tokens import LinkKeys
-from carillon.web import auth_login, pages, theme
+from carillon.web import auth_login, auth_words, pages, theme
 from carillon.web.api import PATH, api_app
 from carillon.web.auth import Gate
 from carillon.web.public import public_app
@@ -70,6 +73,8 @@ def inside() -> FastAPI:
     for module in iter_modules(pages.__path__):
         import_module(f"{pages.__name__}.{module.name}")
     # Without a secret NiceGUI keeps no storage of its own: no folder, and no cookie beside ours.
+    core.app.add_exception_handler(404, _lost)
+    logging.getLogger("nicegui").addFilter(_is_news)
     ui.run_with(
         made,
         title="Carillon",
@@ -83,6 +88,15 @@ def inside() -> FastAPI:
     core.app.user_middleware[:] = [one for one in core.app.user_middleware if one.cls not in unwanted]
     core.sio.eio.cors_allowed_origins = []  # `Gate` has looked at the Origin already
     return made
+
+
+def _lost(_request: Request, _error: Exception) -> Response:
+    return HTMLResponse(auth_words.lost(), 404)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether it belongs into the log: what a CarillonError says was told on the page already."""
+    return not (record.exc_info and isinstance(record.exc_info[1], CarillonError))
 
 
 def _owner(client_id: str) -> str | None:

@@ -33,8 +33,13 @@ from carillon.web.visit import CURRENT, SCOPE, Site, Visit
 SITE = "carillon.site"
 """Where the site is in a request's scope."""
 SOCKET = "/_nicegui_ws/"
-OPEN = ("/_nicegui/", "/_carillon/", "/favicon.ico")
-"""Scripts and styles, the same for everybody."""
+_OPEN = re.compile(
+    r"/_nicegui/[0-9][^/]*/(static|libraries|components|resources|dynamic_resources|esm)/.*"
+    r"|/_carillon/.*|/favicon\.ico"
+)
+"""Scripts and styles: the same for everybody, each with its version in its path."""
+_OF_PAGE = re.compile(r"/_nicegui/client/([^/]+)/.*")
+"""What belongs to one open page: its uploads."""
 BEFORE = ("/login", "/login/code", "/enter")
 """Paths of those who are not signed in yet."""
 _FOREVER = "public, max-age=31536000, immutable"
@@ -86,7 +91,7 @@ class Gate:
     async def _admit(self, scope: Scope) -> Response | None:
         """The answer to who may not come in; None: they may."""
         path, headers = scope["path"], Headers(scope=scope)
-        if path.startswith(OPEN):
+        if is_static(scope):
             return None
         unsafe = scope["type"] == "websocket" or scope["method"] not in _SAFE or path.startswith(SOCKET)
         if unsafe and not is_ours(self._site, headers):
@@ -97,7 +102,7 @@ class Gate:
         if session is None:
             return None if path in BEFORE else _to_login(scope, path, is_open)
         visit = Visit(self._site, session, _zone(headers), _likes_dark(headers))
-        if path.startswith(SOCKET) and not self._owns(scope, session):
+        if not self._owns(scope, session):
             return PlainTextResponse("This page was opened by somebody else.", 403)
         scope[SCOPE] = visit
         CURRENT.set(visit)
@@ -116,6 +121,11 @@ class Gate:
             return not users.are_there_any(connection), found
 
     def _owns(self, scope: Scope, session: Session) -> bool:
+        """Whether the page that a socket or an upload belongs to was opened by this session."""
+        if (found := _OF_PAGE.fullmatch(scope["path"])) is not None:
+            return self._owner(found[1]) == session.hash
+        if not scope["path"].startswith(SOCKET):
+            return True
         wanted = parse_qs(scope["query_string"].decode("latin-1")).get("client_id", [""])[0]
         owner = self._owner(wanted)
         # A page that is gone is told so by NiceGUI, which has the browser load it again.
@@ -134,6 +144,12 @@ class Gate:
         task = asyncio.create_task(asyncio.to_thread(write))
         self._notes.add(task)
         task.add_done_callback(self._notes.discard)
+
+
+def is_static(scope: Scope) -> bool:
+    """Whether only what everybody may have is asked for."""
+    asks = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
+    return asks and _OPEN.fullmatch(scope["path"]) is not None
 
 
 def is_ours(site: Site, headers: Headers) -> bool:
@@ -230,8 +246,8 @@ def _with_headers(scope: Scope, send: Send) -> Send:
             headers = MutableHeaders(scope=message)
             for name, value in HEADERS.items():
                 headers.setdefault(name, value)
-            is_static = scope["path"].startswith(OPEN)
-            headers.setdefault("Cache-Control", _FOREVER if is_static else "no-store")
+            is_kept = message["status"] == 200 and is_static(scope)
+            headers.setdefault("Cache-Control", _FOREVER if is_kept else "no-store")
         await send(message)
 
     return sent

@@ -83,14 +83,15 @@ async def ask(request: Request, next: str = "/") -> Response:
 @router.post("/login")
 async def sign_in(request: Request) -> Response:
     """A name and a password."""
+    wanted = "/"
     try:
         form = await _sent(request)
+        wanted = _inside(form.get("next", "/"))
         found = await run_in_threadpool(
             _try_password, _site(request), form.get("name", ""), form.get("password", ""), _from(request)
         )
     except Wrong as error:
-        return _form(request, "/", str(error))
-    wanted = _inside(form.get("next", "/"))
+        return _form(request, wanted, str(error))
     if found.totp is not None:
         return _code_form(_wait_for_code(_site(request).current(), found), wanted)
     return _let_in(request, await run_in_threadpool(_begin, _site(request), found, _agent(request)), wanted)

@@ -25,6 +25,10 @@ def no_users(why: str) -> str:
     )
 
 
+def lost() -> str:
+    return page("There is no such page", '<p>It may have been removed. <a href="/">Back to Home</a></p>')
+
+
 def trouble(why: str) -> str:
     return page("This cannot be shown just now", f"<p>{escape(why)}</p>")
 

@@ -41,8 +41,19 @@ def opened(current: Callable[[], Workspace], environ: Mapping[str, str], local_o
     return Site(current, environ, secrets.token_urlsafe(24) if is_open else None, local_only)
 
 
-async def serve(site: Site, host: str, port: int, stop: asyncio.Event, *, public_only: bool = False) -> None:
-    """Serve until `stop` is set. Raises WorkspaceError where it cannot listen."""
+async def serve(
+    site: Site,
+    host: str,
+    port: int,
+    stop: asyncio.Event,
+    *,
+    public_only: bool = False,
+    begun: Callable[[], object] = bool,
+) -> None:
+    """Serve until `stop` is set; `begun` is called once it listens.
+
+    Raises WorkspaceError where it cannot listen.
+    """
     workspace = site.current()
     keys = open_keys(workspace.folder, site.environ)
     if public_only:
@@ -66,6 +77,7 @@ async def serve(site: Site, host: str, port: int, stop: asyncio.Event, *, public
     )
     server = _Server(config)
     with _listening(host, port) as listening:
+        begun()
         serving = asyncio.create_task(server.serve([listening]))
         stopping = asyncio.create_task(stop.wait())
         try:

@@ -43,7 +43,7 @@ from nicegui.element import Element
 
 from carillon.errors import CarillonError
 from carillon.web import theme
-from carillon.web.parts.deeds import visit
+from carillon.web.parts.deeds import defect, fault, visit
 from carillon.web.parts.texts import icon, link, note, text
 from carillon.web.statusbar import bar
 from carillon.web.visit import CURRENT
@@ -101,6 +101,7 @@ def page(
             who = visit()
             ui.add_head_html(theme.head(who.theme, who.browser_is_dark))
             ui.context.client.title = f"{title} · Carillon"
+            ui.on_exception(fault)
             main = await _frame(path, title)
             with main:
                 if not wide:
@@ -116,6 +117,8 @@ def page(
                         await found
                 except CarillonError as error:
                     note(str(error), "bad")
+                except Exception as error:
+                    note(defect(error), "bad")
 
         built.__signature__ = inspect.signature(build)  # type: ignore[attr-defined]
         _Page(path, title=title, response_timeout=30)(built)

@@ -1,4 +1,4 @@
-"""The application in a window of its own, with the machine's own web view (pywebview, the extra `desktop`)."""
+"""The application in a window of its own, with the web view of the machine (pywebview: the extra `desktop`)."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def open_page(demo_site: Site, browser: Browser) -> Iterator[OpenPage]:
         page.on("request", lambda asked: _is_foreign(asked.url, of.url)
                 and troubles.append(((), f"{path}: asked {asked.url}")))  # fmt: skip
         page.goto(of.url + path)
-        if page.locator("main").count():
+        if page.locator("#main").count():
             ready(page)
         return page
 

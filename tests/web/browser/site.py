@@ -17,9 +17,16 @@ from pathlib import Path
 import httpx
 from filelock import FileLock
 
+from carillon.clock import SystemClock
+from carillon.passwords import hashed
+from carillon.store import users
+from carillon.store.engine import Connection
+from carillon.words import Role
+from carillon.workspace import open_workspace
+
 PASSWORDS = {"ada": "admin horse battery", "ed": "editor horse battery", "vic": "viewer horse battery"}
 """An admin, an editor and a viewer."""
-ROLES = {"ada": "admin", "ed": "editor", "vic": "viewer"}
+ROLES = {"ada": Role.ADMIN, "ed": Role.EDITOR, "vic": Role.VIEWER}
 _TOKEN = re.compile(r'name="token" value="([^"]+)"')
 
 
@@ -71,6 +78,18 @@ def carillon(*words: str, **environ: str) -> str:
     return done.stdout
 
 
+def add_users(folder: Path) -> None:
+    """Make the three users of a workspace."""
+    workspace = open_workspace(folder, {}, SystemClock())
+
+    def add(connection: Connection) -> None:
+        for name, password in PASSWORDS.items():
+            users.add(connection, name, hashed(password), ROLES[name], workspace.clock.now(), "tests")
+
+    workspace.database.write(add)
+    workspace.close()
+
+
 def demo_folder(shared: Path, mine: Path) -> Path:
     """A demo with users. It is made once for all test processes (`shared`) and copied for each (`mine`)."""
     made = shared / "browser-demo"
@@ -79,9 +98,7 @@ def demo_folder(shared: Path, mine: Path) -> Path:
             draft = shared / "browser-demo.draft"
             shutil.rmtree(draft, ignore_errors=True)
             carillon("demo", str(draft))
-            for name, role in ROLES.items():
-                carillon("-w", str(draft), "user", "add", name, "--role", role, "--password-env", "PW",
-                         PW=PASSWORDS[name])  # fmt: skip
+            add_users(draft)
             draft.rename(made)
     shutil.copytree(made, mine)
     return mine

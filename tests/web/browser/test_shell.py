@@ -61,7 +61,7 @@ def test_navigation(open_page: OpenPage) -> None:
 
 def test_navigation_on_a_phone(open_page: OpenPage) -> None:
     page = open_page("/", width=390)
-    expect(page.get_by_role("navigation", name="Pages")).to_be_hidden()
+    expect(page.get_by_role("navigation", name="Pages", exact=True)).to_be_hidden()
     page.get_by_role("button", name="More").click()
     page.get_by_role("dialog").get_by_role("link", name="Health").click()
     page.wait_for_url("**/health")

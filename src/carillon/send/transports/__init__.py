@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 from carillon.accounts import Account
 from carillon.errors import CarillonError, InputError, SettingsError
@@ -41,50 +41,6 @@ class Connection(Protocol):
     async def close(self) -> None:
         """Take leave; the connection may be used again afterwards."""
         ...
-
-
-@runtime_checkable
-class Steps(Protocol):
-    """A connection that has much to say before the message: the dispatcher lets it begin while the intent is
-    being written, so that the two take the time of one. Nothing of the message leaves before `finish`."""
-
-    async def begin(self, envelope: Envelope, deadline: float) -> Outcome | None:
-        """Come to where only the message is wanted; None: `finish` or `abandon` has to follow.
-
-        An outcome: the other side does not want it, or cannot be reached; that is its answer.
-        """
-        ...
-
-    async def finish(self, envelope: Envelope, deadline: float) -> Outcome:
-        """Hand the message over that was begun; as `Connection.deliver`."""
-        ...
-
-    def abandon(self) -> None:
-        """The message that was begun must not leave."""
-        ...
-
-    async def close(self) -> None:
-        """As `Connection.close`."""
-        ...
-
-
-class Whole:
-    """The steps of a connection that does all at once."""
-
-    def __init__(self, connection: Connection) -> None:
-        self.finish, self.close = connection.deliver, connection.close
-
-    async def begin(self, envelope: Envelope, deadline: float) -> Outcome | None:
-        """Nothing comes before the message."""
-        return None
-
-    def abandon(self) -> None:
-        """Nothing was begun."""
-
-
-def in_steps(connection: Connection) -> Steps:
-    """The steps of any connection."""
-    return connection if isinstance(connection, Steps) else Whole(connection)
 
 
 class Transport(Protocol):

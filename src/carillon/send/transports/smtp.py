@@ -167,39 +167,22 @@ class SmtpConnection:
 
     async def deliver(self, envelope: Envelope, deadline: float) -> Outcome:
         """Hand over one message. If this is cancelled, the message may have been sent."""
-        refusal = await self.begin(envelope, deadline)
-        return await self.finish(envelope, deadline) if refusal is None else refusal
-
-    async def begin(self, envelope: Envelope, deadline: float) -> Outcome | None:
-        """See `transports.Steps`: sender, recipient and DATA."""
         if monotonic() >= deadline:
             return _too_late()
         try:
-            found: Outcome | bool = False
+            outcome = None
             if self._wire is not None and self._wire.is_quiet:
-                found = await self._opening(self._wire, envelope, deadline, used=True)
-            if found is False:
+                outcome = await self._transaction(self._wire, envelope, deadline, used=True)
+            if outcome is None:
                 wire = await self._connect(deadline)
                 if isinstance(wire, Deferred):
                     return wire
-                found = await self._opening(wire, envelope, deadline, used=False)
+                outcome = await self._transaction(wire, envelope, deadline, used=False)
+            assert outcome is not None
+            return outcome
         except BaseException:
             self._drop()
             raise
-        return None if isinstance(found, bool) else found
-
-    async def finish(self, envelope: Envelope, deadline: float) -> Outcome:
-        """The message and its final dot. If this is cancelled, the message may have been sent."""
-        assert self._wire is not None, "nothing was begun"
-        try:
-            return await self._body(self._wire, envelope.data, deadline)
-        except BaseException:
-            self._drop()
-            raise
-
-    def abandon(self) -> None:
-        """After DATA there is no other way back."""
-        self._drop()
 
     async def close(self) -> None:
         """Say goodbye and close; a server that does not answer is left alone."""
@@ -226,11 +209,10 @@ class SmtpConnection:
         self._wire = Wire.take_over(found.transport)
         return self._wire
 
-    async def _opening(
+    async def _transaction(
         self, wire: Wire, envelope: Envelope, deadline: float, *, used: bool
-    ) -> Outcome | bool:
-        """True: the server waits for the message. False: a connection used before was no good any more, and
-        nothing was said."""
+    ) -> Outcome | None:
+        """One message; None: a connection used before was no good any more, and nothing was said."""
         assert self._session is not None
         commands = opening(envelope, self._session, self._where, self._settings.bounce_address)
         if isinstance(commands, Rejected):
@@ -239,7 +221,7 @@ class SmtpConnection:
         got = await self._say(wire, commands, deadline)
         if used and wire.fault is not Fault.SILENT and (wire.fault if not got else got[0].code == 421):
             # A server may close a connection that was idle or has carried enough: that is no error.
-            return False
+            return None
         for stage, reply in zip((Stage.MAIL, Stage.RCPT, Stage.DATA), got, strict=False):
             if reply.code >= 400:
                 return self._refused(wire, stage, reply, got)
@@ -248,7 +230,7 @@ class SmtpConnection:
                 why = f"{self._where} answers {stage.value} with {reply}, which is not SMTP."
                 return Deferred(why, account=stage is Stage.MAIL)
         if len(got) == 3:
-            return True
+            return await self._body(wire, envelope.data, deadline)
         if wire.fault is None:
             return _too_late()
         in_a_hurry = wire.fault is Fault.SILENT and left < min(PATIENCE, self._settings.command_timeout)

@@ -6,6 +6,9 @@ them have in common - keys, limits, bodies, repeated calls - is done before them
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
@@ -35,7 +38,7 @@ from carillon.web.api.gate import Gate
 from carillon.web.api.problems import USUAL, ProblemDetails
 from carillon.workspace import Workspace
 
-__all__ = ["PATH", "Caller", "Person", "allowed", "api_app"]
+__all__ = ["PATH", "Caller", "Person", "allowed", "api_app", "document"]
 
 PATH = "/api/v1"
 _ROUTERS = tuple(
@@ -67,29 +70,38 @@ def api_app(workspace: Workspace, person: Person | None = None) -> FastAPI:
 
     Whoever lets people in by `person` guards against requests that other sites make in their name.
     """
+    app = _endpoints()
+    app.state.workspace = workspace
+    problems.install(app)
+    app.add_middleware(
+        Gate, workspace=workspace, person=person, per_minute=workspace.settings.web.api_calls_per_minute
+    )
+    return app
+
+
+def document() -> dict[str, Any]:
+    """The OpenAPI document."""
+    return _endpoints().openapi()
+
+
+def _endpoints() -> FastAPI:
     app = FastAPI(
         title="Carillon",
         version=__version__,
-        description=(__doc__ or "").partition("\n")[0],
+        description="What other programs can do with Carillon.",
         docs_url=None,
         redoc_url=None,
         servers=[{"url": PATH}],
         root_path_in_servers=False,
         redirect_slashes=False,
     )
-    app.state.workspace = workspace
-    problems.install(app)
     for router in _ROUTERS:
         app.include_router(router, responses=USUAL)
-    app.add_middleware(
-        Gate, workspace=workspace, person=person, per_minute=workspace.settings.web.api_calls_per_minute
-    )
-    app.openapi = lambda: _described(app)  # type: ignore[method-assign]
+    app.openapi = partial(_described, app)  # type: ignore[method-assign]
     return app
 
 
-def _described(app: FastAPI) -> dict[str, object]:
-    """The OpenAPI document."""
+def _described(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         found = get_openapi(
             title=app.title,

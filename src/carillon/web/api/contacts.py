@@ -58,12 +58,11 @@ def list_contacts(
     last_name: Annotated[Text | None, Query(description="How it begins.")] = None,
     state: Annotated[str | None, Query(min_length=2, max_length=2)] = None,
     status: ContactStatus | None = None,
-    tag: Annotated[Text | None, Query(description="Who has this tag.")] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[Contact]:
     """List contacts by id; looked for by address or last name, by that."""
-    wanted = Wanted(email, last_name, state, None if status is None else status.value, tag)
+    wanted = Wanted(email, last_name, state, None if status is None else status.value)
     with here.database.snapshot() as connection:
         if email or last_name:
             found = contact_search.search(connection, wanted, after_key(cursor), limit)

@@ -98,9 +98,11 @@ class Gate:
             raise Problem(400, "an Idempotency-Key has 1 to 200 visible ASCII characters")
         path = f"POST {scope['path']}?{scope.get('query_string', b'').decode('latin-1')}\n"
         wanted = hashlib.sha256(path.encode() + body).hexdigest()
+        # Who may do something else now is not told what was answered then.
+        who = f"{caller.id} {' '.join(sorted(caller.scopes))}"
         database, clock = self._workspace.database, self._workspace.clock
         begun = await run_in_threadpool(
-            database.write, lambda c: store.begin(c, caller.id, key, wanted, clock.now())
+            database.write, lambda c: store.begin(c, who, key, wanted, clock.now())
         )
         if isinstance(begun, store.Answer):
             await (await run_in_threadpool(self._again, begun))(scope, _replayed(b""), send)
@@ -117,16 +119,16 @@ class Gate:
         try:
             await self._app(scope, _replayed(body), hear)
         except BaseException:
-            await run_in_threadpool(database.write, lambda c: store.give_up(c, caller.id, key))
+            await run_in_threadpool(database.write, lambda c: store.give_up(c, who, key))
             raise
         status, answer = _told(heard)
         if status >= 500 or status in (401, 403, 409, 412):
-            await run_in_threadpool(database.write, lambda c: store.give_up(c, caller.id, key))
+            await run_in_threadpool(database.write, lambda c: store.give_up(c, who, key))
         else:
             # An answer may tell a secret, which is told once and never stored as it is.
             stored = self._vault.encrypt(SecretText(json.dumps(answer)))
             await run_in_threadpool(
-                database.write, lambda c: store.end(c, caller.id, key, status, stored), durable=True
+                database.write, lambda c: store.end(c, who, key, status, stored), durable=True
             )
         for message in heard:
             await send(message)

@@ -204,10 +204,7 @@ def preview_template(
 
 def _complete(here: Workspace) -> None:
     """Make the templates that come with Carillon, where they are missing."""
-    with here.database.snapshot() as connection:
-        if not store.lacks_defaults(connection):
-            return
-    here.database.write(lambda c: store.ensure_defaults(c, here.clock.now()))
+    store.complete(here.database, here.clock.now())
 
 
 def _find(connection: Connection, name: str, version: int | None) -> Version:

@@ -75,7 +75,7 @@ def _draw(found: HealthReport) -> None:
         _issues(found.issues)
     if not found.database_connected:
         return
-    with grid(190):
+    with grid(150):
         stat("Last good plan", ago(found.last_successful_run), when_words(found.last_successful_run))
         stat("Planned emails", number(found.pending_schedules or 0), "not released yet")
         late = found.overdue_schedules or 0

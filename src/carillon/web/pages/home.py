@@ -233,7 +233,8 @@ def _news(found: Glance) -> None:
     with card("Live activity", flush=True):
         if not found.news:
             with empty("notifications", "Nothing yet", "What is sent and what comes back appears here."):
-                return
+                pass
+            return
         with ui.element("div").classes("c-list"):
             for one in found.news:
                 words, symbol, tone = _WORDS.get(one.kind, (one.kind, "info", ""))

@@ -128,8 +128,13 @@ def fault(error: Exception) -> None:
     elif isinstance(error, CarillonError):
         toast(str(error), "bad")
     else:
-        _log.error("a defect in a page", exc_info=error)
-        toast(f"This is a defect in Carillon ({type(error).__name__}). Nothing more was done.", "bad")
+        toast(defect(error), "bad")
+
+
+def defect(error: Exception) -> str:
+    """What a person is told of one; where it is goes to the log."""
+    _log.error("a defect in a page", exc_info=error)
+    return f"This is a defect in Carillon ({type(error).__name__}). Nothing more was done; its log has more."
 
 
 def button(
