@@ -1,4 +1,4 @@
-"""What is known of the hours at which readers answer (02-pace §6, decision 0012).
+"""What is known of the hours at which readers answer (02-pace §6, decision 0009).
 
 Pure. A cell is a weekday and an hour on the contact's own clock; tables have the shape (..., 7, 24), Monday
 first. What is known of a cell is a Beta distribution: the default profile at the level of the workspace's

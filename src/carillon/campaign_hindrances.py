@@ -13,7 +13,11 @@ from carillon.words import InstanceStatus
 
 
 def hindrances(
-    settings: Settings, campaign: Campaign, today: date, since: date | None = None, resume: str = "it is resumed"
+    settings: Settings,
+    campaign: Campaign,
+    today: date,
+    since: date | None = None,
+    resume: str = "it is resumed",
 ) -> list[str]:
     """A sentence each. `since`: the day from which the campaign is as it is now; None: since it was made.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
@@ -35,6 +36,12 @@ def _host(value: object) -> str:
 
 Variable = Annotated[str, BeforeValidator(_variable)]
 Host = Annotated[str, BeforeValidator(_host)]
+
+
+def place_of(path: Path, folder: Path) -> str:
+    """A path as stored: from the workspace's folder if it is in there, so that both can be moved."""
+    full, home = path.expanduser().resolve(), folder.resolve()
+    return str(full.relative_to(home)) if full.is_relative_to(home) else str(full)
 
 
 def is_this_machine(host: str) -> bool:

@@ -38,6 +38,11 @@ class UsageError(Yours):
 class SettingsError(Yours):
     """The configuration is wrong; the text names file, line, key and the nearest right one."""
 
+    def __init__(self, text: str, problems: tuple[tuple[str, str], ...] = ()) -> None:
+        """`problems`: each with the key it is about ("section.key") and its own words, for forms."""
+        super().__init__(text)
+        self.problems = problems
+
 
 class InputError(Yours):
     """A file or a value handed in cannot be used; the text names the place and the remedy."""

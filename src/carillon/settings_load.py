@@ -55,7 +55,7 @@ def read_settings(
             problems += _in_words(model, detail, folded, document.name)
     if problems or settings is None:
         ordered = sorted(set(problems), key=lambda one: (one.line == 0, one.line, str(one)))
-        raise SettingsError("\n".join(map(str, ordered)))
+        raise SettingsError("\n".join(map(str, ordered)), tuple((one.key, one.text) for one in ordered))
     origins = {
         tuple(str(part) for part in _fold(path)): place
         for path, place in places.items()
@@ -89,14 +89,14 @@ def template_for(purpose: str, template: str) -> str:
 def leaves(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """The path of every key that is not itself a group of keys."""
     for name, field in model.model_fields.items():
-        inner = _inside(field.annotation)
+        inner = innermost(field.annotation)
         if _is_model(inner):
             yield from leaves(inner, (*above, name))
         else:
             yield (*above, name)
 
 
-def _inside(annotation: Any) -> Any:
+def innermost(annotation: Any) -> Any:
     """The annotation without `Annotated` and without `None`."""
     while True:
         if get_origin(annotation) is Annotated:
@@ -117,9 +117,9 @@ def _at(model: type[BaseModel], path: KeyPath) -> Any:
     for part in path:
         if _is_model(current):
             field = current.model_fields.get(part)
-            current = _inside(field.annotation) if field else None
+            current = innermost(field.annotation) if field else None
         elif args := get_args(current):
-            current = _inside(args[1] if issubclass(get_origin(current), Mapping) else args[0])
+            current = innermost(args[1] if issubclass(get_origin(current), Mapping) else args[0])
         else:
             return None
     return current
@@ -128,7 +128,7 @@ def _at(model: type[BaseModel], path: KeyPath) -> Any:
 def _drop_empty_sections(model: type[BaseModel], tree: dict[str, object]) -> None:
     """A section whose keys are all commented out has its defaults."""
     for name, field in model.model_fields.items():
-        inner = _inside(field.annotation)
+        inner = innermost(field.annotation)
         if name in tree and _is_model(inner):
             below = tree[name]
             if below is None:

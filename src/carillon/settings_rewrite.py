@@ -71,7 +71,7 @@ def prepare(folder: Path, wanted: Mapping[str, object], environ: Mapping[str, st
         expected = values_of(settings_of(json.dumps(tree_of({**before, **wanted})), {}))
     except SettingsError as error:
         raise SettingsError(
-            f"with these values {FILE_NAME} would be wrong; nothing was changed:\n{error}"
+            f"with these values {FILE_NAME} would be wrong; nothing was changed:\n{error}", error.problems
         ) from None
     except (yaml.YAMLError, ValueError):
         settings, outcome, expected = Settings(), {}, before

@@ -7,7 +7,7 @@ can hold. A password in the database's URL is never part of it.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, time
 from decimal import Decimal
@@ -92,6 +92,21 @@ def words(value: object) -> str:
         case list():
             return ", ".join(words(one) for one in value) or "[]"
     return str(value)
+
+
+def side_by_side(changed: Sequence[Changed]) -> list[tuple[str, str, str]]:
+    """Each key with its old and its new value in words; of maps only what differs."""
+    rows = []
+    for one in changed:
+        if isinstance(one.old, dict) and isinstance(one.new, dict):
+            for name in sorted({*one.old, *one.new}):
+                old, new = ({name: side[name]} if name in side else None for side in (one.old, one.new))
+                if old != new:
+                    sides = [words(side).removeprefix(f"{name}: ") if side else "none" for side in (old, new)]
+                    rows.append((f"{one.key}.{name}", *sides))
+        else:
+            rows.append((one.key, words(one.old), words(one.new)))
+    return [(key, old, new) for key, old, new in rows]
 
 
 def without_password(url: str) -> str:

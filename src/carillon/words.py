@@ -451,3 +451,7 @@ class By(StrEnum):
     TYPE = "type"
     CAMPAIGN = "campaign"
     STATE = "state"
+
+
+PLAN_STAGES = {"read": "Planning contacts", "settle": "Balancing the days", "write": "Storing the plan"}
+"""What the planner is at."""

@@ -48,13 +48,16 @@ class Workspace:
 
         return open_log(self.folder, self.settings.logging, self.clock)
 
-    def note_version(self, connection: Connection, how: str = EDITED) -> bool:
-        """Make a version of the settings unless the newest is the same. Returns whether one was made."""
+    def note_version(self, connection: Connection, how: str = EDITED, by: str | None = None) -> bool:
+        """Make a version of the settings unless the newest is the same. Returns whether one was made.
+
+        `by`: who changed them; None: whoever runs the program.
+        """
         return versions.record(
             connection,
             values_of(self.settings),
             from_environment(self.settings),
-            f"{user_name()}: {how}",
+            f"{by or user_name()}: {how}",
             self.clock.now(),
         )
 

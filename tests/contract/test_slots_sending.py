@@ -12,7 +12,7 @@ import pytest
 from carillon.advance.run import advance
 from carillon.clock import ManualClock
 from carillon.days import day_number
-from carillon.store import accounts, enrollments, slot_use, suppressions
+from carillon.store import accounts, enrollments, slot_keeping, slot_use, suppressions
 from carillon.store.dispatch import Outcome, pause_workspace
 from carillon.store.moments import moment_of, stamp
 from carillon.store.slot_keeping import keep
@@ -265,6 +265,22 @@ def test_who_may_not_be_written_to_on_any_day_with_slots_waits_for_another_day(m
     ((send_day, status),) = query(morning, f"select send, status from outbox where enrollment_id = {one}")
     assert status == "scheduled"
     assert send_day > day_number(DATE) + 30
+
+
+def test_a_crowd_at_one_mailbox_holds_up_nobody_at_another(
+    morning: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slot_keeping, "SPARE", 0)
+    mailbox(morning)
+    mailbox(morning, "bea", group="others")
+    waiting(morning, 1, 2, 3, 4, 5, send_at=stamp(NINE - 60 * MINUTE))
+    contacts(morning, 9)
+    enroll(morning, add_sequence(morning, FIRST), 9, at=NINE)
+    execute(morning, "update sequence_enrollments set account_id = 2")
+    advance(morning)
+    slots_at(morning, 5, sender=2)
+    put_in_order(morning)
+    assert [whose for whose, _ in given(morning).values()] == [2]
 
 
 def test_who_gives_slots_is_alone_at_it(morning: Workspace) -> None:

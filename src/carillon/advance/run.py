@@ -99,6 +99,8 @@ def advance(workspace: Workspace) -> AdvanceReport:
         done = database.write(lambda connection: completion.complete(connection, now))
         report.sequences_completed, report.campaigns_completed = done
     report.calls = deliver(workspace)
+    if report.done or report.sequences_begun or report.sequences_completed or report.calls:
+        workspace.log.info("sequences advanced", **report.as_json())
     return report
 
 

@@ -14,6 +14,7 @@ import typer
 
 from carillon.cli.inbox_options import PREFIX
 from carillon.cli.shared_options import Options
+from carillon.connection_settings import place_of
 from carillon.errors import UsageError
 
 if TYPE_CHECKING:
@@ -133,22 +134,9 @@ OPTIONS: Options = {
 """What `add` and `set` have in common."""
 
 
-@dataclass(frozen=True)
-class _Way:
-    """How an account logs in, and how its secret is given."""
-
-    what: str
-    variable: str
-    """The setting that names the variable with the secret."""
-    options: str
-
-
-_BY_PASSWORD = _Way("password", "password_env", "--password-env VAR or --password-stdin")
-_BY_TOKEN = _Way(
-    "refresh token",
-    "oauth_refresh_token_env",
-    "--oauth-refresh-token-env VAR or --oauth-refresh-token-stdin",
-)
+_BY_PASSWORD = "--password-env VAR or --password-stdin"
+_BY_TOKEN = "--oauth-refresh-token-env VAR or --oauth-refresh-token-stdin"
+"""Options that give a secret."""
 
 
 @dataclass(frozen=True)
@@ -188,7 +176,7 @@ def given(
         fields["send_delay_seconds"] = delay
     values = {key: value for key, value in settings.items() if value is not None}
     if path is not None:
-        values["path"] = place(path, folder)
+        values["path"] = place_of(path, folder)
     for pair in more:
         key, mark, value = pair.partition("=")
         if not mark or not key:
@@ -204,48 +192,33 @@ def applied(workspace: Workspace, account: Account, options: Given) -> Account:
     A password or refresh token is read and encrypted here. Raises UsageError or InputError where they do
     not go together.
     """
-    from carillon.oauth_settings import XOAUTH2
-    from carillon.send.transports import checked_settings
+    from carillon.send.setup import BY_TOKEN, SecretMissing, SecretUnused, Way, set_up, way_of
     from carillon.vault import Vault
 
     merged = {**account.settings, **options.settings}
-    settings = {key: value for key, value in merged.items() if value != ""}
-    by_token = settings.get("auth") == XOAUTH2
-    way = _BY_TOKEN if by_token else _BY_PASSWORD
-    stdin = options.refresh_token_stdin if by_token else options.password_stdin
+    way = way_of({key: value for key, value in merged.items() if value != ""})
+    by_token = way is BY_TOKEN
     if options.password_stdin and by_token:
         raise UsageError("--password-stdin is of no use with --auth xoauth2: --oauth-refresh-token-stdin is.")
     if options.refresh_token_stdin and not by_token:
         raise UsageError("--oauth-refresh-token-stdin needs --auth xoauth2.")
-    secret = account.secret
-    if by_token is not (account.settings.get("auth") == XOAUTH2):
-        # What the other way to log in was set up with is of no use any more.
-        secret = None
-        settings = {
-            key: value
-            for key, value in settings.items()
-            if key in options.settings or not key.startswith("password_env" if by_token else "oauth_")
-        }
-    if stdin:
-        settings.pop(way.variable, None)
-    elif way.variable in options.settings:
-        secret = None
-    checked = checked_settings(account.transport, settings)
-    if not checked.needs_secret:
-        if stdin or options.settings.get(way.variable):
-            raise UsageError("a password without a user is of no use: give --username as well.")
-        settings.pop(way.variable, None)
-        secret = None
-    elif stdin:
-        secret = Vault(workspace.folder, os.environ).encrypt(password(f"{way.what.capitalize()}: "))
-    elif secret is None and checked.secret_variable is None:
-        raise UsageError(f"the {way.what} is missing: give {way.options}.")
+
+    def ask(found: Way) -> Any:
+        return password(f"{found.what.capitalize()}: ")
+
+    stdin = options.refresh_token_stdin if by_token else options.password_stdin
+    vault = Vault(workspace.folder, os.environ)
+    try:
+        made = set_up(account, options.settings, ask if stdin else None, vault)
+    except SecretMissing:
+        how = _BY_TOKEN if by_token else _BY_PASSWORD
+        raise UsageError(f"the {way.what} is missing: give {how}.") from None
+    except SecretUnused:
+        raise UsageError("a password without a user is of no use: give --username as well.") from None
     fields: dict[str, Any] = {
         name: None if value == "" and name in _REMOVABLE else value for name, value in options.fields.items()
     }
-    # As checked, but only what was given: a default may change with the program.
-    kept = {key: value for key, value in checked.model_dump().items() if key in settings}
-    return replace(account, **fields, settings=kept, secret=secret)
+    return replace(made, **fields)
 
 
 def _limit(name: str, text: str) -> int | None:
@@ -254,12 +227,6 @@ def _limit(name: str, text: str) -> int | None:
     if not text.strip().isdecimal():
         raise UsageError(f"--{name.replace('_', '-')} {text!r} is neither a whole number nor none.")
     return int(text)
-
-
-def place(path: Path, folder: Path) -> str:
-    """A path as stored: from the workspace's folder if it is in there, so that both can be moved."""
-    full, home = path.expanduser().resolve(), folder.resolve()
-    return str(full.relative_to(home)) if full.is_relative_to(home) else str(full)
 
 
 def password(prompt: str = "Password: ") -> Any:

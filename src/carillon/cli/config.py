@@ -70,11 +70,12 @@ def history(
     """
     here = session(context)
     with here.workspace() as workspace:
-        noted(workspace)
-        zone = workspace.settings.workspace.zone
+        from carillon.jobs.settings import noted
         from carillon.settings_values import changes
         from carillon.store import versions
 
+        noted(workspace)
+        zone = workspace.settings.workspace.zone
         with workspace.database.snapshot() as connection:
             found = versions.every(connection)
     before = [None, *found[:-1]]
@@ -91,54 +92,30 @@ def history(
     here.screen.say("\n[bold]carillon config rollback N[/] goes back to one of them.")
 
 
-def noted(workspace: Workspace, how: str = "carillon.yaml edited") -> None:
-    """Make sure that the settings are a version; `how`: how they came to be what they are."""
-    from carillon.settings_values import values_of
-    from carillon.store import versions
-
-    with workspace.database.snapshot() as connection:
-        newest = versions.newest(connection)
-    if newest is None or newest.values != values_of(workspace.settings):
-        workspace.database.write(lambda connection: workspace.note_version(connection, how))
-
-
 def find_version(workspace: Workspace, wanted: int) -> Version:
     """The version of this number."""
+    from carillon.jobs.settings import find_version as find
     from carillon.store import versions
 
+    found = find(workspace, wanted)
+    if found is not None:
+        return found
     with workspace.database.snapshot() as connection:
-        found = versions.every(connection)
-    for one in found:
-        if one.number == wanted:
-            return one
-    known = f"there are {found[0].number} to {found[-1].number}" if found else "there is none yet"
+        all_ = versions.every(connection)
+    known = f"there are {all_[0].number} to {all_[-1].number}" if all_ else "there is none yet"
     raise UsageError(f"there is no version {wanted} of the settings; {known} (`carillon config history`).")
 
 
 def show_changes(screen: Screen, changed: list[Changed]) -> None:
     """Each key with its old and its new value; of maps and lists only what differs."""
-    rows = _in_words(changed)
+    from carillon.settings_values import side_by_side
+
+    rows = side_by_side(changed)
     keys, olds = (max(len(row[at]) for row in rows) for at in (0, 1))
     for key, old, new in rows:
         line = Text(f"  {key:<{keys}}  ")
         line.append(f"{old:<{olds}}", "red").append(f" {screen.glyphs.arrow} ", "dim").append(new, "green")
         screen.show(line)
-
-
-def _in_words(changed: list[Changed]) -> list[tuple[str, str, str]]:
-    from carillon.settings_values import words
-
-    rows = []
-    for one in changed:
-        if isinstance(one.old, dict) and isinstance(one.new, dict):
-            for name in sorted({*one.old, *one.new}):
-                old, new = ({name: side[name]} if name in side else None for side in (one.old, one.new))
-                if old != new:
-                    sides = [words(side).removeprefix(f"{name}: ") if side else "none" for side in (old, new)]
-                    rows.append((f"{one.key}.{name}", *sides))
-        else:
-            rows.append((one.key, words(one.old), words(one.new)))
-    return [(key, old, new) for key, old, new in rows]
 
 
 def _tell(screen: Screen, one: Version, changed: list[Changed], zone: ZoneInfo) -> None:

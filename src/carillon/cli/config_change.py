@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,10 +9,11 @@ import typer
 from rich.markup import escape
 from rich.text import Text
 
-from carillon.cli.config import find_version, noted, show_changes
+from carillon.cli.config import find_version, show_changes
 from carillon.cli.output import Screen, count
 from carillon.cli.session import session
 from carillon.errors import InputError
+from carillon.user import user_name
 
 if TYPE_CHECKING:
     from carillon.settings import Settings
@@ -35,21 +35,14 @@ def rollback(
     Only values that differ are replaced. What the environment gave is not written, nor is the database's
     address. The change takes effect at the next run and is itself a new version.
     """
-    from carillon.settings_rewrite import prepare
-    from carillon.settings_values import SECRET
+    from carillon.jobs.settings import going_back, noted
 
     here = session(context)
     with here.workspace() as workspace:
         if not dry_run:
             noted(workspace)
         found = find_version(workspace, version)
-        known = set(workspace.settings.paths())
-        wanted = {
-            path: value
-            for path, value in found.values.items()
-            if path in known and path not in found.environment and path != SECRET
-        }
-        rewrite = prepare(workspace.folder, wanted, os.environ)
+        rewrite = going_back(workspace, found)
         _left_alone(here.screen, workspace.settings, found)
         _finish(workspace, here.screen, rewrite, f"rollback to version {version}", dry_run)
 
@@ -64,8 +57,8 @@ def import_(
     Lists every key of the file: what it became here, or why it was dropped. The older file counted the days
     of its smoothing window to one side: 2 becomes 5.
     """
+    from carillon.jobs.settings import changed, noted
     from carillon.settings_older import translate
-    from carillon.settings_rewrite import prepare
     from carillon.settings_values import values_of
     from carillon.settings_yaml import read_yaml
 
@@ -82,13 +75,15 @@ def import_(
             own = values_of(workspace.settings)["campaign_types"]
             assert isinstance(own, dict)
             translation.values["campaign_types"] = {**own, **types}
-        rewrite = prepare(workspace.folder, translation.values, os.environ)
+        rewrite = changed(workspace, translation.values)
         _lost_rules(here.screen, rewrite)
         _finish(workspace, here.screen, rewrite, f"import of {file.name}", dry_run)
 
 
 def _finish(workspace: Workspace, screen: Screen, rewrite: Rewrite, what: str, dry_run: bool) -> None:
     """Show the change and make it: the file, its version and its row in the audit log."""
+    from carillon.jobs.settings import make
+
     if not rewrite.changes:
         screen.say("carillon.yaml has these values already: there is nothing to do.")
         return
@@ -99,29 +94,10 @@ def _finish(workspace: Workspace, screen: Screen, rewrite: Rewrite, what: str, d
     if dry_run:
         screen.say("\nDry run: nothing was written.")
         return
-    rewrite.write()
-    _book(workspace, rewrite, what)
+    make(workspace, rewrite, what, user_name())
     screen.say(
         "\nIt takes effect at the next run: [bold]carillon plan --dry-run[/] shows what that will move."
     )
-
-
-def _book(workspace: Workspace, rewrite: Rewrite, what: str) -> None:
-    from dataclasses import replace
-
-    from carillon.store import audit
-    from carillon.store.engine import Connection
-    from carillon.user import user_name
-
-    changed = replace(workspace, settings=rewrite.settings)
-    before = {one.key: one.old for one in rewrite.changes}
-    after = {one.key: one.new for one in rewrite.changes}
-
-    def book(connection: Connection) -> None:
-        changed.note_version(connection, what)
-        audit.note(connection, user_name(), f"config {what}", workspace.clock.now(), before, after)
-
-    workspace.database.write(book)
 
 
 def _left_alone(screen: Screen, settings: Settings, version: Version) -> None:

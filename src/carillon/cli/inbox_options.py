@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -94,39 +94,33 @@ def inbox_applied(workspace: Workspace, account: Account, options: InboxGiven) -
 
     A password is read and encrypted here. Raises UsageError or InputError where they do not go together.
     """
-    from carillon.cli.account_options import password, place
-    from carillon.listen.sources import SOURCE, by_xoauth2, checked_inbox, oauth_missing, sends_by_password
+    from carillon.cli.account_options import password
+    from carillon.connection_settings import place_of
+    from carillon.listen.setup import (
+        InboxSecretMissing,
+        InboxSettingMissing,
+        by_imap,
+        by_maildir,
+        without_inbox,
+    )
     from carillon.vault import Vault
 
     if not options:
         return account
     if options.path == "" or options.settings.get("host") == "":
-        return replace(account, inbox=None, inbox_secret=None)
+        return without_inbox(account)
     if options.path:
-        inbox = {SOURCE: "maildir", "path": place(Path(options.path), workspace.folder)}
-        checked_inbox(inbox)
-        return replace(account, inbox=inbox, inbox_secret=None)
-    before = account.inbox if account.inbox and account.inbox.get(SOURCE) == "imap" else {}
-    user = account.settings.get("username") or account.address
-    merged = {"username": user, **before, **options.settings, SOURCE: "imap"}
-    inbox = {key: value for key, value in merged.items() if value != ""}
-    secret = account.inbox_secret
-    if options.password_stdin:
-        inbox.pop("password_env", None)
-    elif "password_env" in options.settings:
-        secret = None
-    checked = checked_inbox(inbox)
-    kept = {key: value for key, value in checked.model_dump().items() if key in inbox}
-    made = replace(account, inbox={SOURCE: "imap", **kept}, inbox_secret=secret)
-    if options.password_stdin:
-        vault = Vault(workspace.folder, os.environ)
-        made = replace(made, inbox_secret=vault.encrypt(password("Password of the mailbox: ")))
-    if by_xoauth2(made):
-        if missing := oauth_missing(made):
-            raise UsageError(f"the mailbox needs {missing}: --set imap_{missing}=... says it.")
-        return replace(made, inbox_secret=None)
-    if not (made.inbox_secret or checked.secret_variable or sends_by_password(account)):
+        return by_maildir(account, place_of(Path(options.path), workspace.folder))
+
+    def ask() -> Any:
+        return password("Password of the mailbox: ")
+
+    vault = Vault(workspace.folder, os.environ)
+    try:
+        return by_imap(account, options.settings, ask if options.password_stdin else None, vault)
+    except InboxSettingMissing as error:
+        raise UsageError(f"the mailbox needs {error.key}: --set imap_{error.key}=... says it.") from None
+    except InboxSecretMissing:
         raise UsageError(
             "the password of the mailbox is missing: give --imap-password-env VAR or --imap-password-stdin."
-        )
-    return made
+        ) from None

@@ -11,7 +11,6 @@ import typer
 from rich.markup import escape
 
 from carillon.cli.backup import back_up
-from carillon.cli.config import noted
 from carillon.cli.output import Screen
 from carillon.cli.session import Session, session
 from carillon.cli.template import ensure_defaults
@@ -73,6 +72,7 @@ def init(
 
 def make(here: Session, folder: Path, purpose: For | None) -> bool:
     """Make or update the workspace in `folder`, saying what is done. Returns whether it is new."""
+    from carillon.jobs.settings import noted
     from carillon.settings import write_default_settings
     from carillon.workspace import at
 

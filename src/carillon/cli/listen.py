@@ -71,27 +71,17 @@ def show_heard(screen: Screen, report: ListenReport) -> None:
 def try_mailbox(screen: Screen, workspace: Workspace, account: Account) -> CarillonError | None:
     """Log in to the account's mailbox and tell what is there, or return what keeps us from it."""
     from carillon.errors import CarillonError
-    from carillon.listen.sources import checked_inbox, open_mailbox
-    from carillon.store import inboxes
-    from carillon.store.sign_ins import keeper
+    from carillon.listen.setup import try_inbox
     from carillon.vault import Vault
 
-    settings = workspace.settings.listening
-    assert account.inbox is not None
     try:
-        vault = Vault(workspace.folder, os.environ)
-        keep = keeper(workspace.database, vault, account.id)
-        mailbox = open_mailbox(account, workspace.folder, vault, keep)
-        try:
-            folders, pushes = mailbox.folders(settings.folders), mailbox.pushes
-        finally:
-            mailbox.close()
+        found = try_inbox(workspace, account, Vault(workspace.folder, os.environ))
     except CarillonError as error:
         return error
-    how = "news is told at once" if pushes else f"it is asked every {settings.poll_minutes} minutes"
+    minutes = workspace.settings.listening.poll_minutes
+    how = "news is told at once" if found.pushes else f"it is asked every {minutes} minutes"
     screen.say(
-        f"[bold]{escape(account.name)}[/] can be read: {escape(', '.join(sorted(folders)))} at "
-        f"{escape(checked_inbox(account.inbox).place)}; {how}."
+        f"[bold]{escape(account.name)}[/] can be read: {escape(', '.join(found.folders))} at "
+        f"{escape(found.place)}; {how}."
     )
-    workspace.database.write(lambda connection: inboxes.try_again(connection, account.id))
     return None

@@ -17,12 +17,12 @@ from carillon.cli.forecast import tell_above
 from carillon.cli.output import Screen, cap_words, count, day, listed, number
 from carillon.cli.session import day_option, session
 from carillon.errors import UsageError
+from carillon.words import PLAN_STAGES
 
 if TYPE_CHECKING:
     from carillon.plan.report import PlanReport
     from carillon.workspace import Workspace
 
-STAGES = {"read": "Planning contacts", "settle": "Balancing the days", "write": "Storing the plan"}
 CHART_DAYS, CHART_HEIGHT = 60, 6
 CHANGES_LISTED = 12
 
@@ -103,11 +103,11 @@ def run_planner(
     from carillon.plan.run import Request, run
 
     request = Request(today or workspace.today(), dry_run, fresh, verify)
-    with screen.progress(STAGES["read"]) as tell:
+    with screen.progress(PLAN_STAGES["read"]) as tell:
         return run(
             workspace,
             request,
-            lambda stage, done, total: tell(STAGES[stage], done, total),
+            lambda stage, done, total: tell(PLAN_STAGES[stage], done, total),
             lambda words: screen.note(words[0].upper() + words[1:]),
         )
 

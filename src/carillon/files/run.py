@@ -133,7 +133,7 @@ def _imported(
         work.progress = lambda rows: progress(half + half * rows // max(1, read.taken), 2 * half)
         stored = work.run()
     progress(2 * half, 2 * half)
-    return ImportReport(
+    found = ImportReport(
         read=read.taken + read.rejected,
         created=stored.created,
         updated=stored.updated,
@@ -146,6 +146,12 @@ def _imported(
         report=work.written,
         dry_run=dry_run,
     )
+    if not dry_run:
+        counts = {
+            name: getattr(found, name) for name in ("read", "created", "updated", "rejected", "warnings")
+        }
+        workspace.log.info("contacts imported", **counts, report=found.report and found.report.name)
+    return found
 
 
 @dataclass

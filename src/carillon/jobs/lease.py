@@ -78,6 +78,7 @@ def perform(workspace: Workspace, job: Job, me: str, occasion: datetime | None) 
         # Where even this cannot be written (a full disk), the lease ends by itself.
         with suppress(CarillonError):
             database.write(lambda c: store.fail(c, job.name, me, now(), why))
+        workspace.log.error("job failed", job=job.name, kind=type(error).__name__)
         return Done(job.name, {}, why)
     database.write(lambda c: store.complete(c, job.name, me, occasion, now(), report), durable=True)
     return Done(job.name, report)

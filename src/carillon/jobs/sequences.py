@@ -31,7 +31,7 @@ from carillon.store import (
 )
 from carillon.store.engine import Connection
 from carillon.store.enrolling import Enrolled
-from carillon.store.sequence_edits import Applied
+from carillon.store.sequence_edits import Applied, Outlook
 from carillon.store.sequence_starts import Start
 from carillon.templates import Source
 from carillon.words import ExitReason, OutreachStatus
@@ -69,6 +69,15 @@ def apply(workspace: Workspace, written: Written, by: str) -> Applied:
     """Make the sequence that is written, or edit the one of its name. Raises InputError."""
     now = workspace.clock.now()
     return workspace.database.write(lambda c: sequence_edits.apply(c, complete(c, written), now, by))
+
+
+def outlook(workspace: Workspace, written: Written) -> tuple[Outlook, int]:
+    """What `apply` would do, and the version that is stored now (0: none). Raises InputError."""
+    with workspace.database.snapshot() as connection:
+        wanted = complete(connection, written)
+        found = sequence_edits.outlook(connection, wanted)
+        version = 0 if found.made else sequences.find(connection, wanted.name).version
+    return found, version
 
 
 def checked(workspace: Workspace, sequence: Sequence) -> Checked:

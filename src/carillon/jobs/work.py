@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from carillon.advance.run import advance as advance_sequences
 from carillon.listen.announce import announce
+from carillon.log import put_away
 from carillon.pace.brakes import brake_relays, judge_days
 from carillon.pace.days import make_days
 from carillon.pace.pool_run import plan_pool
@@ -126,4 +127,5 @@ def retention(workspace: Workspace) -> Mapping[str, object]:
     found |= {"received_messages": gone, "warmup_messages": talks, "slots": old_slots}
     found["webhook_deliveries"] = workspace.database.write(lambda c: store_webhooks.forget(c, before))
     found["answers"] = workspace.database.write(lambda c: store_idempotency.forget(c, now))
+    found["logs"] = put_away(workspace.folder, now.date(), workspace.settings.logging.retention_days)
     return {name: n for name, n in found.items() if n}

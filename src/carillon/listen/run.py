@@ -57,6 +57,9 @@ TENDED = timedelta(days=7)
 LATELY = timedelta(days=90)
 """How far back emails are looked at that a reply may answer which names none."""
 
+LOGGED = 1000
+"""Ids written into one line of the log at most."""
+
 Told = Callable[[str, str], None]
 """Told of an account's name and what happened there, in words."""
 
@@ -195,6 +198,10 @@ class StoreBooks:
             sorts = Counter(one.sort.value for one in verdicts)
             sorts[Sort.WARMUP.value] += len(pool) - len(messages)
             self._all.report.note(self._account.name, +sorts, applied)
+        if batch.messages:
+            counts = {"messages": dict(+sorts), "events": dict(applied.kinds)}
+            ids, log = applied.new[:LOGGED], self._workspace.log
+            log.info("mailbox read", account=self._account.name, folder=folder, **counts, event_ids=ids)
         if applied.kinds:
             news = ", ".join(f"{count} {kind}" for kind, count in sorted(applied.kinds.items()))
             self._all.told(self._account.name, news)
@@ -306,6 +313,7 @@ class _Listening:
         login = isinstance(fault, NotReached) and fault.login
         if self.report.faults.get(account.name) != str(fault):
             self.told(account.name, str(fault))
+            self.workspace.log.warning("mailbox cannot be read", account=account.name, login_refused=login)
         self.report.faults[account.name] = str(fault)
         retry_at = self.workspace.clock.now() + LOGIN_PAUSE if login else None
         folder = self.workspace.settings.listening.folders[0]

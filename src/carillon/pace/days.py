@@ -2,7 +2,7 @@
 
 Each hour today's and tomorrow's days are made, by each mailbox's own clock, if they are not there. Tomorrow's
 is made as soon as its number is certain: the warm-up judges a day at 00:05 of the next, and the slots of the
-day after that are the first to follow (docs/decisions/0014). A day that has not begun and of which nobody has
+day after that are the first to follow (docs/decisions/0010). A day that has not begun and of which nobody has
 taken a slot is made anew when hours, limits or the like have been changed.
 """
 

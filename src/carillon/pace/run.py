@@ -8,7 +8,7 @@ share the work in proportion to what they have left.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 
@@ -60,6 +60,7 @@ class ReleaseReport:
     """Those of them whose group has no active account, by group."""
     taken_back: int = 0
     """Released for an earlier day, never tried, and the planner's again."""
+    by_campaign: dict[str, int] = field(default_factory=dict)
     accounts: int = 0
     """Active accounts."""
     paused: bool = False
@@ -87,7 +88,13 @@ def release(workspace: Workspace) -> ReleaseReport:
     judge_days(workspace)
     make_days(workspace)
     hours = timing(workspace.database, workspace.settings.smart_scheduling, workspace.clock.now())
-    return workspace.database.write(lambda connection: deal_out(connection, workspace, hours))
+    report = workspace.database.write(lambda connection: deal_out(connection, workspace, hours))
+    if report.released or report.taken_back:
+        counts = {name: getattr(report, name) for name in ("released", "taken_back", "no_room", "by_account")}
+        workspace.log.info("emails released", day=report.day, **counts)
+    for name, emails in report.by_campaign.items():
+        workspace.log.info("campaign released", day=report.day, campaign=name, emails=emails)
+    return report
 
 
 def deal_out(connection: Connection, workspace: Workspace, hours: Timing | None) -> ReleaseReport:
@@ -119,8 +126,11 @@ def deal_out(connection: Connection, workspace: Workspace, hours: Timing | None)
             without[str(group)] = len(rows)
     counts = dealing.release(now)
     by_account = {one.name: counts[one.id] for one in accounts if one.id in counts}
+    by_campaign = dealing.by_campaign({str(one.instance.id): one.instance.name for one in known})
     stays = len(due) - sum(counts.values())
-    return ReleaseReport(today, by_account, stays, without, taken_back, len(accounts), lacking=lacking)
+    return ReleaseReport(
+        today, by_account, stays, without, taken_back, by_campaign, len(accounts), lacking=lacking
+    )
 
 
 class _Dealing:
@@ -206,6 +216,11 @@ class _Dealing:
         slot_use.give(self._connection, slots[some], self.ids[going[some]])
         found, counts = np.unique(accounts, return_counts=True)
         return dict(zip(found.tolist(), counts.tolist(), strict=True))
+
+    def by_campaign(self, names: Mapping[str, str]) -> dict[str, int]:
+        """How many emails of each campaign go; `names`: by instance id."""
+        found = self._due["campaign_instance_id"].filter(self._account != NO_ROOM).value_counts()
+        return {names[number]: emails for number, emails in sorted(found.drop_nulls().iter_rows())}
 
     def _choose_hours(self, rows: Index, accounts: Sequence[Account], timing: Timing) -> None:
         """What emails are wanted at where their hours are chosen."""

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from carillon.days import date_of
+from carillon.plan.examples import Example, examples
 from carillon.plan.gather import Read, Request
 from carillon.plan.rows import Rows, Stored, find
 from carillon.plan.settle import Settled, by_day, minus, plus
@@ -58,6 +59,8 @@ class PlanReport:
     issues: dict[str, int]
     seconds: dict[str, float] = field(default_factory=dict)
     dry_run: bool = False
+    examples: list[Example] = field(default_factory=list)
+    """Of a dry run: some of the emails that it would move, skip or plan again."""
 
     def summary(self) -> dict[str, object]:
         """What the checkpoint keeps beside its own columns."""
@@ -70,6 +73,7 @@ class PlanReport:
         plain["today"] = self.today.isoformat()
         for name in ("per_day", "per_day_before", "over_cap"):
             plain[name] = {day.isoformat(): n for day, n in getattr(self, name).items()}
+        plain["examples"] = [one.as_json() for one in self.examples]
         plain["seconds"] = {stage: round(value, 3) for stage, value in self.seconds.items()}
         return plain
 
@@ -88,8 +92,9 @@ def report(
     planned = rows.reason == SkipReason.NONE
     found, at = find(rows.key, stored.key)
     was_planned = stored.reason == SkipReason.NONE
-    was, before = np.zeros(len(rows), bool), rows.send
+    was, before, reason_before = np.zeros(len(rows), bool), rows.send, rows.reason
     if len(stored):
+        reason_before = stored.reason[at]
         was, before = found & was_planned[at], np.where(found, stored.send[at], rows.send)
     elsewhere = (0, 0)
     if read.wanted is not None:
@@ -98,6 +103,9 @@ def report(
     days_before = plus(read.books.planned, read.books.left)
     gone = by_day(stored_all.send[stored_all.reason == SkipReason.NONE], None, today)
     days_now = plus(minus(days_before, gone), by_day(rows.send[planned], None, today))
+    moved = planned & was & (rows.send != before)
+    sorts = {"moved": moved, "newly_skipped": ~planned & was, "newly_planned": planned & ~was & found}
+    types = read.task.campaigns.types
     return PlanReport(
         run_id=run_id,
         today=request.today,
@@ -109,11 +117,9 @@ def report(
         planned=elsewhere[0] + int(planned.sum()),
         skipped=elsewhere[1] + int((~planned).sum()),
         added=int(diff.added.sum()),
-        moved=int((planned & was & (rows.send != before)).sum()),
-        newly_skipped=int((~planned & was).sum()),
-        newly_planned=int((planned & ~was & found).sum()),
+        **{name: int(mask.sum()) for name, mask in sorts.items()},
         removed=len(diff.removed),
-        by_type=count_types(rows.take(diff.added & planned), read.task.campaigns.types),
+        by_type=count_types(rows.take(diff.added & planned), types),
         skips_by_reason=count_reasons(rows.reason[(diff.added | diff.changed) & ~planned]),
         per_day=dated(days_now, today),
         per_day_before=dated(days_before, today),
@@ -121,6 +127,7 @@ def report(
         issues=count_issues(working.issues),
         seconds=seconds,
         dry_run=request.dry_run,
+        examples=examples(rows, sorts, before, reason_before, types) if request.dry_run else [],
     )
 
 

@@ -58,12 +58,15 @@ def run(
         run_id, now = str(uuid.uuid4()), clock.now()
         number = database.write(lambda connection: _begin(connection, workspace, run_id, now, request))
         try:
-            return _Run(workspace, request, progress, run_id).store(number)
+            told = _Run(workspace, request, progress, run_id).store(number)
+            workspace.log.info("plan completed", run_id=run_id, planned=told.planned, **told.summary())
+            return told
         except BaseException as error:
             why = str(error) or type(error).__name__
             # Where even this cannot be written (a full disk), the next run logs it as interrupted.
             with suppress(CarillonError):
                 database.write(lambda connection: checkpoints.fail(connection, number, clock.now(), why))
+            workspace.log.error("plan failed", run_id=run_id, kind=type(error).__name__)
             raise
 
 

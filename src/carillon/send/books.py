@@ -34,6 +34,7 @@ from carillon.send.told import ignores_windows
 from carillon.store import accounts as account_store
 from carillon.store import dispatch as store
 from carillon.store import intents as intents_store
+from carillon.store.campaigns import campaigns
 from carillon.store.dispatch import Claimed, Outcome
 from carillon.store.engine import Connection
 from carillon.store.intents import Intent
@@ -85,6 +86,7 @@ class StoreBooks:
         self._claims = 0
         self._days: set[int] = set()
         self._held: set[int] = set()
+        self._names: dict[int, str] = {}
         self._noted: set[int] = set()
         """Of these the journal has an intent and not what came of it."""
 
@@ -118,7 +120,8 @@ class StoreBooks:
             if row.id in stopped:
                 found.append(stopped[row.id])
             elif isinstance(letter, str):
-                found.append(Outcome(row.id, row.token, Status.FAILED, error=letter, refund=1))
+                failed = Outcome(row.id, row.token, Status.FAILED, error=letter, refund=1)
+                found.append(self._told(row, failed))
             else:
                 begin = claimed + row.wait
                 end = inf if row.lapses is None else begin + store.LATE / SECOND
@@ -206,7 +209,7 @@ class StoreBooks:
     def settle(self, ready: Ready, answer: Answer) -> Outcome:
         row, now = ready.row, self.workspace.clock.now()
         if isinstance(answer, Deferred):
-            return self._later(row, answer, now)
+            return self._told(row, self._later(row, answer, now))
         found = Outcome(
             row.id,
             row.token,
@@ -222,7 +225,24 @@ class StoreBooks:
             found.suppress = ready.address if answer.suppress else None
         else:
             found.error = answer.why
+        return self._told(row, found)
+
+    def _told(self, row: Claimed, found: Outcome) -> Outcome:
+        """Write into the log what did not simply leave. The server's words, which may name people, stay in
+        the email's row."""
+        if found.status != Status.SENT:
+            what = "deferred" if found.status == Status.SCHEDULED else found.status.value.replace("_", " ")
+            ids = {"email": row.id, "contact": row.contact_id, "attempts": row.attempts}
+            account, campaign = self.account.name, self._campaign(row.campaign_instance_id)
+            self.workspace.log.warning(f"email {what}", **ids, account=account, campaign=campaign)
         return found
+
+    def _campaign(self, number: int | None) -> str | None:
+        if number is not None and number not in self._names:
+            with self.workspace.database.snapshot() as connection:
+                known = campaigns(connection, self.workspace.settings.campaign_types)
+            self._names = {one.instance.id: one.instance.name for one in known}
+        return None if number is None else self._names.get(number)
 
     def refused(self, ready: Ready) -> Outcome | None:
         """No intent: suppressed, opted out, only paused, or somebody else's by now."""

@@ -57,6 +57,22 @@ def findings(workspace: Workspace, connection: Connection, source: Source) -> li
     return lint(source, attributes, workspace.settings.sending.postal_address)
 
 
+def put_in_force(workspace: Workspace, name: str, version: int, by: str) -> bool:
+    """Check a version, and let emails take it from now on. Returns whether it was not in force already.
+
+    Raises InputError where there is none, and where something is wrong with it, saying what.
+    """
+
+    def work(connection: Connection) -> bool:
+        source = template_store.find(connection, name, version).source
+        wrong = [one for one in findings(workspace, connection, source) if one.is_error]
+        if wrong:
+            raise InputError(f"version {version} was not put in force: {'; '.join(map(str, wrong))}")
+        return template_store.activate(connection, name, version, workspace.clock.now(), by)
+
+    return workspace.database.write(work)
+
+
 def preview(
     workspace: Workspace,
     source: Source,
@@ -69,8 +85,8 @@ def preview(
     """A template for a contact (address or id; or the first there is), from an account (or the first).
 
     `to`: another address, for a test. `tracked`: with what tells of opens and clicks, as it leaves; without,
-    it asks nothing of this server when it is looked at. Its links change nothing. Raises InputError where there is no such
-    contact, TemplateFault where it cannot be rendered.
+    it asks nothing of this server when it is looked at. Its links change nothing. Raises InputError where
+    there is no such contact, TemplateFault where it cannot be rendered.
     """
     with workspace.database.snapshot() as connection:
         person = _person(connection, contact)

@@ -77,6 +77,7 @@ def restore(workspace: Workspace, backup: Path, gap_in_doubt: bool, progress: Pr
         home = home_now(database)
         report = copy.write(lambda c: _catch_up(c, workspace, gap_in_doubt, backup, home), durable=True)
         report.kept = put_in_place(database, copy, workspace.clock.now())
+    workspace.log.warning("backup restored", backup=backup.name, epoch=report.epoch, emails=report.counts)
     return report
 
 
@@ -84,7 +85,9 @@ def replay(workspace: Workspace, gap_in_doubt: bool) -> RestoreReport:
     """Bring a database that was put back by other means up to the sent journal. Raises as `restore` does."""
     database = workspace.database
     with _alone(workspace):
-        return database.write(lambda c: _catch_up(c, workspace, gap_in_doubt, None, None), durable=True)
+        report = database.write(lambda c: _catch_up(c, workspace, gap_in_doubt, None, None), durable=True)
+    workspace.log.warning("sent journal replayed", epoch=report.epoch, emails=report.counts)
+    return report
 
 
 def admit(workspace: Workspace) -> None:

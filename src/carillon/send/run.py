@@ -253,14 +253,18 @@ async def _account(
     strikes = 0
     while not stop.is_set():
         before, tally.faults = tally.counts[Status.SENT], []
+        counted = tally.counts.copy()
         books = StoreBooks(workspace, account, limits_of(account), render, lawless)
         await drain(books, transport, stop, tally)
+        if left := tally.counts - counted:
+            workspace.log.info("emails sent", account=account.name, **left)
         if not tally.faults:
             return
         # A server that is restarted is back in a moment; one that refuses us stays as it is.
         strikes = 1 if tally.counts[Status.SENT] > before else strikes + 1
         if strikes > len(STRIKE_SECONDS):
             report.faults[account.name] = tally.faults[0]
+            workspace.log.error("account stopped", account=account.name)
             await asyncio.to_thread(books.fault, tally.faults[0])
             return
         await pause_or_stop(stop, STRIKE_SECONDS[strikes - 1])

@@ -255,6 +255,19 @@ def target_counts(connection: Connection) -> dict[int, dict[str, int]]:
     return counts
 
 
+def targets_of(connection: Connection, instance: int) -> dict[str, int]:
+    """The same of one instance."""
+    rows = connection.execute(
+        text(
+            "select status, count(*) from contact_campaigns where campaign_instance_id = :id group by status"
+        ),
+        {"id": instance},
+    )
+    found = {str(status): int(n) for status, n in rows}
+    order = [status.value for status in TargetStatus]
+    return {one: found[one] for one in (*order, *found) if one in found}
+
+
 def did_you_mean(word: str, names: Iterable[str]) -> str:
     """` Did you mean "x"?`, or nothing if nothing is near."""
     by_case = {name.lower(): name for name in names}

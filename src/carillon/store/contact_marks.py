@@ -18,7 +18,7 @@ from carillon.words import Status
 
 
 def next_days(connection: Connection, ids: Collection[int], today: int) -> dict[int, date]:
-    """By contact the day of its next email from `today` on, planned or scheduled; without those who have none."""
+    """By contact the day of its next email from `today` on; whoever has none is not there."""
     if not ids:
         return {}
     spans = " or ".join(

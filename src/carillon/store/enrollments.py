@@ -6,12 +6,13 @@ Everything happens in the caller's transaction and set at a time.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, text
 
 from carillon.store.bulk import is_sqlite
-from carillon.store.moments import as_moment, stamp
+from carillon.store.moments import as_moment, moment_of, stamp
 from carillon.words import EnrollmentStatus, ExitReason, Status
 
 OPEN = f"""status in ('{EnrollmentStatus.SCHEDULED}', '{EnrollmentStatus.ACTIVE}',
@@ -23,6 +24,39 @@ EXITED = "exited"
 """`outcome` of the last row of a history that was stopped."""
 AT_A_TIME = 5_000
 """Ids in one statement."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """A contact's way through one sequence."""
+
+    id: int
+    sequence_id: int
+    sequence: str
+    status: EnrollmentStatus
+    current_step: str | None
+    next_action_at: datetime | None
+    exit_reason: str | None
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in (EnrollmentStatus.SCHEDULED, EnrollmentStatus.ACTIVE, EnrollmentStatus.PAUSED)
+
+
+def of_contact(connection: Connection, contact: int) -> list[Way]:
+    """All ways of a contact, the latest first."""
+    rows = connection.execute(
+        text(
+            "select e.id, e.sequence_id, s.name, e.status, e.current_step, e.next_action_at, e.exit_reason"
+            " from sequence_enrollments e join sequences s on s.id = e.sequence_id"
+            " where e.contact_id = :id order by e.id desc"
+        ),
+        {"id": contact},
+    )
+    return [
+        Way(int(row[0]), int(row[1]), row[2], EnrollmentStatus(row[3]), row[4], moment_of(row[5]), row[6])
+        for row in rows
+    ]
 
 
 def stop(

@@ -112,9 +112,7 @@ def change(connection: Connection, wanted: Outreach, now: datetime, by: str) -> 
         ),
         _stored(new) | {"now": moment(now), "id": found.id},
     )
-    audit.note(
-        connection, by, f"outreach campaign {wanted.name}", now, _stored(found), _stored(new)
-    )
+    audit.note(connection, by, f"outreach campaign {wanted.name}", now, _stored(found), _stored(new))
     return new
 
 
@@ -125,9 +123,7 @@ def _stored(campaign: Outreach) -> dict[str, str | None]:
         "description": campaign.description,
         "sender": campaign.sender_name,
         "subject": campaign.defaults.subject,
-        "settings": json.dumps(
-            with_override(plain(settings), campaign.smart_scheduling), ensure_ascii=False
-        ),
+        "settings": json.dumps(with_override(plain(settings), campaign.smart_scheduling), ensure_ascii=False),
     }
 
 

@@ -36,8 +36,8 @@ from carillon.words import AccountKind
 EXCLUDED = "excluded"
 """The skip reason of an email whose days are all in windows."""
 MOST_WAITERS = 20_000
-"""Emails without a slot that are looked at together."""
-SPARE = 1_000
+"""Emails of one account without a slot that are looked at together."""
+SPARE = 200
 """How many more than there are slots are looked at: some may not have the slots there are."""
 
 

@@ -203,7 +203,8 @@ def skip(connection: Connection, emails: Ints, reason: str, now: datetime) -> No
 def waiters(connection: Connection, today: int, until: datetime, limit: int) -> pl.DataFrame:
     """Emails of mailboxes that may leave and have no slot, the earliest first: `WAITERS`, and seconds `at`.
 
-    `until`: those that are not to leave before it are not looked at; nor is what is paused.
+    `until`: those that are not to leave before it are not looked at; nor is what is paused. `limit`: of each
+    account.
     """
     mailboxes = f"select id from accounts where kind = '{AccountKind.MAILBOX}' and status = 'active'"
     seconds = (
@@ -214,13 +215,15 @@ def waiters(connection: Connection, today: int, until: datetime, limit: int) -> 
     columns = [*(f"outbox.{name}" for name in WAITERS), f"coalesce({seconds}, 0)"]
     columns[-3:-1] = ["coalesce(outbox.priority, 10)", "coalesce(outbox.ideal, outbox.send)"]
     before = f"'{stamp(until)}'" + ("" if is_sqlite(connection) else "::timestamptz")
-    inner = (
-        f"from outbox where account_id in ({mailboxes}) and {WAITING}"
+    # A turn each: who waits in a crowd for one mailbox holds up nobody at another.
+    waiting = (
+        "select outbox.*, row_number() over (partition by account_id order by send_at, id) as turn"
+        f" from outbox where account_id in ({mailboxes}) and {WAITING}"
         f" and outbox.status = '{Status.SCHEDULED}' and channel = 'email' and {OPEN}"
         f" and (send >= {today} or enrollment_id is not null) and (send_at is null or send_at < {before})"
-        f" and not {HAS_SLOT} order by send_at, id limit {limit}"
+        f" and not {HAS_SLOT}"
     )
-    frame = read_strings(connection, columns, f"from (select outbox.* {inner}) outbox")
+    frame = read_strings(connection, columns, f"from ({waiting}) outbox where turn <= {limit}")
     frame.columns = [*WAITERS, "at"]
     numbers = ("id", "contact_id", "send", "account_id", "kind", "followup", "at", "priority", "ideal")
     return frame.with_columns(pl.col(*numbers).cast(pl.Int64))

@@ -29,7 +29,8 @@ def uses(connection: Connection) -> dict[str, list[str]]:
                 found[template][f"campaign {name}"] = None
     for name, stored in connection.execute(
         text(
-            "select q.name, s.settings from sequence_steps s join sequences q on q.id = s.sequence_id order by 1"
+            "select q.name, s.settings from sequence_steps s join sequences q on q.id = s.sequence_id"
+            " order by q.name"
         )
     ):
         own = object_of(stored) or {}

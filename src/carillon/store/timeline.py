@@ -92,7 +92,8 @@ def _enrollments(connection: Connection, contact: int, limit: int) -> list[Entry
     rows = connection.execute(
         text(
             "select e.enrolled_at, e.ended_at, e.exit_reason, s.name from sequence_enrollments e"
-            " join sequences s on s.id = e.sequence_id where e.contact_id = :id order by e.id desc limit :limit"
+            " join sequences s on s.id = e.sequence_id where e.contact_id = :id"
+            " order by e.id desc limit :limit"
         ),
         {"id": contact, "limit": limit},
     )

@@ -6,6 +6,7 @@ from carillon.plan.report import PlanReport
 from carillon.plan.run import Request, run
 from carillon.web.parts import busy
 from carillon.web.parts.dialogs import Tell
+from carillon.words import PLAN_STAGES
 from carillon.workspace import Workspace
 
 
@@ -16,7 +17,7 @@ async def plan_now() -> PlanReport:
         return run(
             workspace,
             Request(workspace.today()),
-            lambda stage, done, total: tell(stage.replace("_", " ").capitalize(), done, total),
+            lambda stage, done, total: tell(PLAN_STAGES[stage], done, total),
             lambda words: tell(words.capitalize()),
         )
 

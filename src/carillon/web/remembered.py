@@ -28,3 +28,8 @@ class Remembered:
         with self._lock:
             self._kept[key] = now, value
         return value
+
+    def forget(self, key: object) -> None:
+        """Read it anew the next time: something was changed."""
+        with self._lock:
+            self._kept.pop(key, None)

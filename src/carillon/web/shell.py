@@ -137,8 +137,8 @@ def actions() -> Element:
 def retitle(title: str, lead: str = "") -> None:
     """Give the page another title: the name of what is shown, known only once it is read."""
     kept = ui.context.client.storage
-    kept["carillon_title"].settext(text)
-    kept["carillon_lead"].settext(lead)
+    kept["carillon_title"].set_text(title)
+    kept["carillon_lead"].set_text(lead)
     kept["carillon_lead"].set_visibility(bool(lead))
     ui.page_title(f"{title} · Carillon")
 

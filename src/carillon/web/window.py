@@ -1,4 +1,4 @@
-"""The application in a window of its own, with the web view of the machine (pywebview: the extra `desktop`)."""
+"""The application in a window of its own, by the web view of the machine (pywebview: extra `desktop`)."""
 
 from __future__ import annotations
 

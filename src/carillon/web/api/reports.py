@@ -14,7 +14,7 @@ from carillon.store import sequences as sequence_store
 from carillon.watch.timing import timing_report
 from carillon.web.api.access import Here, Reader
 from carillon.web.api.paging import Cursor, Limit, Page, cut
-from carillon.web.api.sequences import CountsOut
+from carillon.web.api.sequence_models import CountsOut
 
 router = APIRouter(prefix="/reports", tags=["reports"])
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import BaseModel, Field, model_validator
 
 from carillon.errors import InputError
 from carillon.send import preview as previews
-from carillon.send.lint import Finding
 from carillon.store import templates as store
 from carillon.store.engine import Connection
 from carillon.store.templates import Version
@@ -18,98 +15,20 @@ from carillon.templates import Source
 from carillon.web.api.access import Here, Reader, Writer
 from carillon.web.api.etags import IfMatch, require, tagged
 from carillon.web.api.problems import Problem, missing, said
+from carillon.web.api.template_models import (
+    FindingOut,
+    PreviewOut,
+    TemplateIn,
+    TemplateOut,
+    VersionOut,
+    VersionWhole,
+)
 from carillon.workspace import Workspace
 
 router = APIRouter(prefix="/templates", tags=["templates"])
 
 Name = Annotated[str, Path(min_length=1, max_length=100, examples=["birthday_standard_v1"])]
 Number = Annotated[int, Path(ge=1, le=1_000_000_000)]
-LONGEST_PART = 2_000_000
-
-
-class TemplateIn(BaseModel):
-    """A new version. An email needs html or text, an SMS needs sms."""
-
-    model_config = {"extra": "forbid"}
-
-    subject: Annotated[str, Field(max_length=1000)] | None = Field(None, examples=["Hello {{ first_name }}"])
-    html: Annotated[str, Field(max_length=LONGEST_PART)] | None = Field(
-        None, examples=["<p>Hello {{ first_name }}</p>"]
-    )
-    text: Annotated[str, Field(max_length=LONGEST_PART)] | None = None
-    sms: Annotated[str, Field(max_length=10_000)] | None = None
-    from_name: Annotated[str, Field(max_length=200)] | None = None
-    preheader: Annotated[str, Field(max_length=1000)] | None = None
-
-    @model_validator(mode="after")
-    def _has_a_body(self) -> TemplateIn:
-        if not (self.html or self.text or self.sms):
-            raise ValueError("a template needs html, text or sms")
-        return self
-
-
-class VersionOut(BaseModel):
-    """A version, without its parts."""
-
-    name: str = Field(examples=["birthday_standard_v1"])
-    version: int = Field(examples=[2])
-    active: bool = Field(description="Whether emails take it.")
-    kind: str = Field(examples=["email"])
-    subject: str | None
-    created_at: datetime | None
-    created_by: str
-    attachments: list[str]
-
-    @classmethod
-    def of(cls, one: Version) -> VersionOut:
-        return cls(
-            name=one.source.name,
-            version=one.source.version,
-            active=one.active,
-            kind="email" if one.source.is_email else "sms",
-            subject=one.source.subject,
-            created_at=one.created,
-            created_by=one.by,
-            attachments=[file.name for file in one.source.attachments],
-        )
-
-
-class FindingOut(BaseModel):
-    """One thing that is wrong with a version."""
-
-    text: str
-    part: str
-    line: int | None
-    is_error: bool = Field(description="Whether it keeps the version from being activated.")
-
-
-class VersionWhole(VersionOut):
-    """A version with its parts."""
-
-    html: str | None
-    text: str | None
-    sms: str | None
-    from_name: str | None
-    preheader: str | None
-    findings: list[FindingOut]
-
-
-class TemplateOut(VersionWhole):
-    """The version in force, else the newest; and which versions there are."""
-
-    versions: list[VersionOut]
-
-
-class PreviewOut(BaseModel):
-    """How a contact would get it. The links in it change nothing."""
-
-    name: str
-    version: int
-    contact: str | None = Field(description="The address of the contact it was rendered for.")
-    subject: str | None
-    html: str | None
-    text: str | None
-    sms: str | None
 
 
 @router.get("")
@@ -232,9 +151,5 @@ def _whole(here: Workspace, connection: Connection, one: Version) -> VersionWhol
         sms=source.sms,
         from_name=source.from_name,
         preheader=source.preheader,
-        findings=[_finding(each) for each in found],
+        findings=[FindingOut.of(each) for each in found],
     )
-
-
-def _finding(one: Finding) -> FindingOut:
-    return FindingOut(text=one.text, part=one.part, line=one.line, is_error=one.is_error)

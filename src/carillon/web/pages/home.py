@@ -46,6 +46,7 @@ from carillon.web.parts import (
     work,
 )
 from carillon.web.parts.dialogs import Tell
+from carillon.web.parts.volumes import bars
 from carillon.web.remembered import Remembered
 from carillon.web.shell import actions, page
 from carillon.words import By, Role, SequenceStatus
@@ -170,33 +171,7 @@ def _figures(found: Glance, campaign: str) -> None:
 
 
 def _bars(found: Forecast) -> dict[str, Any]:
-    days = [found.first + timedelta(days=n) for n in range(AHEAD)]
-    rows = {row.name: row.by_type for row in found.periods}
-    kinds = sorted(found.by_type, key=lambda kind: -found.by_type[kind])
-    series: list[dict[str, Any]] = [
-        {
-            "type": "bar",
-            "stack": "emails",
-            "name": kind.replace("_", " "),
-            "data": [rows.get(day.isoformat(), {}).get(kind, 0) for day in days],
-            "barMaxWidth": 26,
-        }
-        for kind in kinds
-    ]
-    if series and found.cap:
-        series[0]["markLine"] = {
-            "symbol": "none",
-            "silent": True,
-            "lineStyle": {"type": "dashed", "width": 1.5},
-            "label": {"formatter": f"cap {found.cap:,}", "position": "insideEndTop", "fontSize": 11.5},
-            "data": [{"yAxis": found.cap}],
-        }
-    return {
-        "legend": {},
-        "xAxis": {"type": "category", "data": [f"{day.day} {day:%b}" for day in days]},
-        "yAxis": {"type": "value", "minInterval": 1},
-        "series": series,
-    }
+    return bars(found, [found.first + timedelta(days=n) for n in range(AHEAD)])
 
 
 def _active(found: Glance, campaign: str) -> None:

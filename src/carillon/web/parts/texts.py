@@ -9,6 +9,7 @@ from nicegui import ui
 from nicegui.element import Element
 
 from carillon.web.parts.deeds import visit
+from carillon.web.visit import Visit
 
 TONES = {"good": "check_circle", "warn": "warning", "bad": "error", "info": "info"}
 """What a thing looks like, and its icon: a colour alone says nothing to many."""
@@ -89,13 +90,23 @@ def day_words(day: date) -> str:
     return f"{day:%a} {day.day} {day:%b %Y}"
 
 
-def when_words(moment: datetime | None, contact_zone: str | None = None, *, seconds: bool = False) -> str:
-    """A moment in the reader's zone, with the contact's beside it where that is another."""
+def when_words(
+    moment: datetime | None,
+    contact_zone: str | None = None,
+    *,
+    seconds: bool = False,
+    who: Visit | None = None,
+) -> str:
+    """A moment in the reader's zone, with the contact's beside it where that is another.
+
+    `who`: the reader, where it is not this page's: in a thread, which does not know the page.
+    """
     if moment is None:
         return "–"
-    mine = moment.astimezone(visit().zone)
+    zone = (who or visit()).zone
+    mine = moment.astimezone(zone)
     found = f"{mine.day} {mine:%b %Y, %H:%M:%S}" if seconds else f"{mine.day} {mine:%b %Y, %H:%M}"
-    there = _there(moment, contact_zone)
+    there = _there(moment, contact_zone, zone)
     return f"{found} ({there})" if there else found
 
 
@@ -111,16 +122,16 @@ def when(moment: datetime | None, contact_zone: str | None = None) -> Element:
     made.props["title"] = f"{mine:%Y-%m-%d %H:%M:%S} {mine.tzname()} · {moment:%Y-%m-%d %H:%M:%S} UTC"
     with made:
         text("span", when_words(moment))
-        if there := _there(moment, contact_zone):
+        if there := _there(moment, contact_zone, visit().zone):
             text("span", f" · {there}", "c-there")
     return made
 
 
-def ago(moment: datetime | None) -> str:
-    """How long ago, or in how long, in the words people use."""
+def ago(moment: datetime | None, who: Visit | None = None) -> str:
+    """How long ago, or in how long, in the words people use; `who`: as of `when_words`."""
     if moment is None:
         return "never"
-    seconds = int((visit().workspace.clock.now() - moment).total_seconds())
+    seconds = int(((who or visit()).workspace.clock.now() - moment).total_seconds())
     far = abs(seconds)
     if far < 45:
         return "just now"
@@ -132,14 +143,14 @@ def ago(moment: datetime | None) -> str:
     return f"in {words}" if seconds < 0 else f"{words} ago"
 
 
-def _there(moment: datetime, contact_zone: str | None) -> str:
+def _there(moment: datetime, contact_zone: str | None, reader: ZoneInfo) -> str:
     try:
         zone = ZoneInfo(contact_zone) if contact_zone else None
     except (ValueError, OSError):
         return ""
     if zone is None:
         return ""
-    mine, theirs = moment.astimezone(visit().zone), moment.astimezone(zone)
+    mine, theirs = moment.astimezone(reader), moment.astimezone(zone)
     if mine.utcoffset() == theirs.utcoffset():
         return ""
     day = "" if mine.date() == theirs.date() else f"{theirs.day} {theirs:%b}, "

@@ -12,8 +12,8 @@ from carillon.errors import InputError
 from carillon.files.edit_run import FieldFaults, add_contact, edit_contact
 from carillon.store.contact_search import Found
 from carillon.web.parts import all_right, answer, button, dialog, field, needed, toast, visit, work, wrong
-from carillon.workspace import Workspace
 from carillon.words import Role
+from carillon.workspace import Workspace
 
 _LABELS = {
     "email": "Email",

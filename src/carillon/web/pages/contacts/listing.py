@@ -153,7 +153,9 @@ async def _table(given: dict[str, str], around: _Around) -> None:
             ui.input("Tag", value=given["tag"], on_change=lambda e: narrow("tag", e.value)).props(
                 "outlined dense clearable debounce=400"
             ).style("width: 130px")
-        words = f"Suppressed as whole domains: {around.domains:,}. Whoever is there is not listed by this filter."
+        words = (
+            f"{around.domains:,} domains are suppressed as a whole: who is there is not listed here."
+        )
         note_domains = note(words)
         note_domains.classes("mx-4 mb-3")
         note_domains.set_visibility(bool(around.domains) and given["status"] == _SUPPRESSED)

@@ -75,7 +75,9 @@ async def wizard() -> None:
     async def received(event: Any) -> None:
         name = str(event.file.name)[-200:]
         if event.file.size() > LARGEST:
-            raise InputError(f"{name} is larger than {LARGEST >> 30} GB. `carillon import contacts` takes it.")
+            raise InputError(
+                f"{name} is larger than {LARGEST >> 30} GB. `carillon import contacts` takes it."
+            )
         stem, suffix = re.sub(r"[^\w.-]+", "-", Path(name).stem)[:80], Path(name).suffix.lower()
         path = folder / f"{stem.strip('.-') or 'list'}{suffix if suffix in _KINDS else ''}"
         await event.file.save(path)
@@ -97,8 +99,8 @@ async def wizard() -> None:
         upload.props(f'accept="{",".join(_KINDS)}" flat').classes("c-upload w-full")
         text(
             "p",
-            "Known contacts are found by their external id, else by their address, and updated. What the list "
-            "leaves empty erases nothing.",
+            "Known contacts are found by their external id, else by their address, and updated. What the "
+            "list leaves empty erases nothing.",
             "c-muted c-small",
         )
 
@@ -150,7 +152,11 @@ def _columns(given: _List, seen: Callable[[ImportReport | None], None]) -> None:
                 with ui.element("div").classes("c-item c-mapping"):
                     with ui.element("div").classes("c-grow"):
                         text("div", column, "c-strong c-cut")
-                        text("div", " · ".join(given.glimpse.samples[column]) or "empty", "c-muted c-small c-cut")
+                        text(
+                            "div",
+                            " · ".join(given.glimpse.samples[column]) or "empty",
+                            "c-muted c-small c-cut",
+                        )
                     choice(
                         f"Take {column[:60]} for",
                         options,
@@ -194,7 +200,9 @@ def _outcome(given: _List, report: ImportReport, done: Callable[[ImportReport], 
             stat("Updated", number(report.updated))
             stat("Unchanged", number(report.unchanged))
             stat("Rejected", number(report.rejected), "rows not taken", tone="bad" if report.rejected else "")
-            stat("Warnings", number(report.warnings), "values not used", tone="warn" if report.warnings else "")
+            stat(
+                "Warnings", number(report.warnings), "values not used", tone="warn" if report.warnings else ""
+            )
         for words in report.notes:
             note(words)
         if report.dry_run:
@@ -211,7 +219,9 @@ def _next(given: _List, report: ImportReport, taken: int, done: Callable[[Import
         return
 
     async def store() -> None:
-        words = f"{report.created:,} contacts are added and {report.updated:,} updated. Nothing is sent by it."
+        words = (
+            f"{report.created:,} contacts are added and {report.updated:,} updated. Nothing is sent by it."
+        )
         if await confirm("Import the list?", words, f"Import {taken:,}"):
             found = await _run(given, dry_run=False)
             toast(f"Took {found.read - found.rejected:,} contacts.")
@@ -222,7 +232,10 @@ def _next(given: _List, report: ImportReport, taken: int, done: Callable[[Import
 
 
 def _stored(taken: int) -> None:
-    note(f"{taken:,} contacts are in. The plan does not know of them yet: it is made every night, or now.", "good")
+    note(
+        f"{taken:,} contacts are in. The plan does not know of them yet: it is made every night, or now.",
+        "good",
+    )
 
     async def plan() -> None:
         made = await plan_now()

@@ -18,4 +18,6 @@ def standing(status: str, is_suppressed: bool) -> tuple[str, str]:
 
 def plain(word: str) -> str:
     """A name of the database as people read it."""
+    if word == "aep":
+        return "AEP"
     return word.replace("_", " ").replace("campaign ", "campaign: ", 1)

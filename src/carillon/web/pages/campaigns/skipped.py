@@ -1,0 +1,137 @@
+"""Who of a campaign is skipped and why, and each contact's own explanation."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from nicegui import ui
+
+from carillon.campaigns import Campaign
+from carillon.days import date_of
+from carillon.plan import inquire
+from carillon.plan.explain import Email
+from carillon.store import mail_days
+from carillon.store.engine import Connection
+from carillon.web.parts import (
+    Column,
+    Query,
+    Rows,
+    Table,
+    answer,
+    badge,
+    button,
+    card,
+    day_words,
+    dialog,
+    empty,
+    link,
+    number,
+    text,
+    way,
+    work,
+)
+from carillon.words import SkipReason, Status
+
+REASONS = {
+    SkipReason.YEAR_ROUND_EXCLUSION.word: "The state allows no such mail all year round.",
+    SkipReason.BIRTHDAY_WINDOW.word: "Its day lies in the window of days around the birthday.",
+    SkipReason.EFFECTIVE_DATE_WINDOW.word: "Its day lies in the window around the effective date.",
+    SkipReason.AGE_EXCLUSION.word: "The contact's age excludes it.",
+    SkipReason.CAMPAIGN_INACTIVE.word: "The campaign is held up, or the day is outside its dates.",
+    SkipReason.MISSED.word: "Its day is past, and so is the last on which it could be caught up.",
+    SkipReason.CAMPAIGN_CONFLICT.word: "A campaign that goes first writes to the contact on that day.",
+    SkipReason.FREQUENCY_LIMIT.word: "The contact gets as many emails around that day as the limit allows.",
+}
+
+
+async def show_skipped(one: Campaign, skips: dict[str, int], reason: str) -> None:
+    """The tab."""
+    wanted = reason if reason in REASONS else ""
+    if not skips:
+        with card(), empty(
+            "task_alt",
+            "Nobody is skipped",
+            "Every target that may be written to gets its email, as far as the plan goes. Who cannot be written "
+            "to at all, for want of an address or by an opt-out, has no email in the plan.",
+        ) as more, more:
+            way("Whom it goes to", f"/campaigns/{one.instance.id}?tab=targets", "plain")
+        return
+    with card("Why emails are skipped", "Choose a reason to see whom it concerns.", flush=True):
+        with ui.element("div").classes("c-list"):
+            for word, n in skips.items():
+                path = f"/campaigns/{one.instance.id}?{urlencode({'tab': 'skipped', 'reason': word})}"
+                with link("", path, "c-item", word == wanted):
+                    with ui.element("div").classes("c-grow"):
+                        text("div", word.replace("_", " "), "c-strong")
+                        text("div", REASONS.get(word, ""), "c-muted c-small")
+                    text("span", number(n), "c-strong c-num")
+    title = f"Skipped: {wanted.replace('_', ' ')}" if wanted else "Skipped"
+    total = skips.get(wanted, 0) if wanted else sum(skips.values())
+
+    def fetch(connection: Connection, query: Query) -> Rows:
+        found = mail_days.skipped_of(connection, one.instance.id, wanted or None, query.cursor, query.limit)
+        return Rows([_row(each) for each in found.items], found.last, total)
+
+    with card(title, "Choose a row to see the rule, its dates and what comes instead.", flush=True) as place:
+        if wanted:
+            with place:
+                way("All reasons", f"/campaigns/{one.instance.id}?tab=skipped", "plain")
+        table = Table(
+            [
+                Column("email", "Contact"),
+                Column("day", "Was to go"),
+                Column("reason", "Why", badge="tone"),
+                Column("what", "Email", wide=True),
+            ],
+            fetch,
+            on_open=lambda row: _explain(one.instance.name, int(row["contact"]), str(row["email"])),
+            nothing="Nobody.",
+            label="Skipped emails",
+            limit=25,
+        )
+        await table.show()
+
+
+def _row(one: mail_days.Skipped) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "contact": one.contact_id,
+        "email": one.email or f"contact {one.contact_id}",
+        "day": day_words(date_of(one.day)),
+        "reason": one.reason.replace("_", " "),
+        "tone": "warn",
+        "what": "follow-up" if one.followup else "campaign",
+    }
+
+
+async def _explain(campaign: str, contact: int, name: str) -> None:
+    """What becomes of the campaign's emails to one contact, in the planner's own words."""
+    found = (await work(lambda workspace: inquire.explain(workspace, str(contact))))[0]
+    made, place = dialog(name[:80], wide=True)
+    with place:
+        for words in found.why_not:
+            text("p", words, "c-warn")
+        mine = [each for each in [*found.past, *found.emails] if each.campaign == campaign]
+        if not mine:
+            text("p", "The plan has no email of this campaign for the contact any more.", "c-muted")
+        for each in mine:
+            _said(each)
+        with ui.element("div").classes("c-actions"):
+            way("The contact's whole year", f"/contacts/{contact}", "plain")
+            button("Close", do=made.close, look="primary")
+    await answer(made)
+
+
+def _said(one: Email) -> None:
+    tones = {Status.SKIPPED.value: "warn", Status.PRE_SCHEDULED.value: "info"}
+    words = {Status.PRE_SCHEDULED.value: "planned"}.get(one.status, one.status.replace("_", " "))
+    with ui.element("div").classes("c-said"):
+        with ui.element("div").classes("c-row"):
+            badge(words, tones.get(one.status, ""))
+            text("span", day_words(one.day) if one.day else "no day", "c-strong")
+            if one.event and one.event != one.day:
+                text("span", f"about {day_words(one.event)}", "c-muted")
+        text("p", one.words)
+        if one.next_run:
+            text("p", one.next_run, "c-muted")

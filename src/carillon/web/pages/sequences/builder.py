@@ -1,0 +1,296 @@
+"""Where a sequence is drawn: what there is to put in, the steps, and the settings of the one that is chosen.
+
+A builder holds the draft and what is wrong with it; `canvas` draws it, `panel` edits a step, `rules` the
+sequence as a whole. Every change goes through `change`, so that it can be taken back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+
+from nicegui import ui
+
+from carillon.advance.draft import Draft, Way
+from carillon.advance.graph import Fault
+from carillon.advance.written import Written, read, troubles
+from carillon.errors import InputError
+from carillon.jobs import sequences as jobs
+from carillon.store import accounts, outreach, sequences, templates
+from carillon.store.engine import Connection
+from carillon.web.pages.sequences import canvas, panel, rules
+from carillon.web.pages.sequences.words import KINDS
+from carillon.web.parts import act, answer, button, confirm, dialog, icon, number, text, toast, visit, work
+from carillon.words import Role, StepType
+
+MOST_UNDONE = 100
+LEAVING = "window.onbeforeunload = {} ? (e) => e.preventDefault() : null"
+
+
+@dataclass(frozen=True)
+class Known:
+    """What steps may name."""
+
+    templates: list[str]
+    sms: list[str]
+    groups: list[str]
+    sequences: list[str]
+    campaigns: list[str]
+
+    @classmethod
+    def of(cls, connection: Connection) -> Known:
+        found = templates.versions(connection)
+        return cls(
+            sorted({one.source.name for one in found if one.source.is_email}),
+            sorted({one.source.name for one in found if one.source.sms}),
+            sorted({one.group for one in accounts.accounts(connection)}),
+            [one.name for one in sequences.sequences(connection).values()],
+            [one.name for one in outreach.campaigns(connection)],
+        )
+
+
+@dataclass
+class Builder:
+    """One place to draw; `show()` draws it."""
+
+    draft: Draft
+    known: Known
+    version: int = 0
+    """Of the stored sequence that is edited; 0: of none."""
+    source: str | None = None
+    """The text that says the draft as it was read; kept where nothing is changed."""
+    here: dict[str, int] = field(default_factory=dict)
+    """How many people wait at which step."""
+    may_edit: bool = True
+    on_saved: Callable[[int], Awaitable[None] | None] = lambda _number: None
+    selected: str | None = None
+    faults: list[Fault] = field(default_factory=list)
+    _stored: Draft = field(default_factory=Draft)
+    _written: Draft = field(default_factory=Draft)
+    """What `source` says."""
+    _past: list[Draft] = field(default_factory=list)
+    _last: str = ""
+    _stored_source: str | None = None
+
+    def __post_init__(self) -> None:
+        self._stored = self._written = self.draft
+        self._stored_source = self.source
+
+    @property
+    def is_changed(self) -> bool:
+        return self.draft != self._stored or self.text != (self._stored_source or self.draft.text)
+
+    @property
+    def text(self) -> str:
+        """As a file: to the letter as it was, where nothing is changed."""
+        for said, source in ((self._written, self.source), (self._stored, self._stored_source)):
+            if source is not None and self.draft == said:
+                return source
+        return self.draft.text
+
+    def faults_of(self, key: str) -> list[Fault]:
+        """What is wrong with a step."""
+        return [one for one in self.faults if 0 <= one.step < self.count and self._key(one) == key]
+
+    @property
+    def count(self) -> int:
+        return len(self.draft.items)
+
+    async def show(self) -> None:
+        """Draw it."""
+        await self._check()
+        with ui.element("div").classes("c-flow"):
+            if self.may_edit:
+                canvas.palette()
+            with ui.element("div").classes("c-flow-middle"):
+                self._bar = ui.element("div").classes("c-flow-bar")
+                self._canvas = ui.element("div").classes("c-flow-canvas").props('role="group"')
+                self._canvas.props["aria-label"] = "Steps"
+            self._panel = ui.element("aside").classes("c-flow-panel").props('aria-label="Settings of the step"')
+        self._draw()
+        self._draw_panel()
+
+    async def change(self, draft: Draft, select: str | None = None, *, part: str = "") -> None:
+        """Go on with another draft. `part`: what is typed in, so that a word is one change, not ten."""
+        if draft == self.draft:
+            return
+        if not part or part != self._last:
+            self._past = [*self._past[-MOST_UNDONE:], self.draft]
+        self._last = part
+        self.draft = draft
+        await self._check()
+        if select is not None:
+            self.selected = select
+        self._draw()
+        if not part or select is not None:
+            self._draw_panel()
+        else:
+            self._editing.tell()
+
+    async def take(self, draft: Draft, source: str) -> None:
+        """Go on with what a file says; it is stored to the letter, if nothing is drawn afterwards."""
+        self._past, self._last = [*self._past, self.draft], ""
+        self.draft, self.selected = draft, None
+        self.source, self._written = source, draft
+        await self._check()
+        self._draw()
+        self._draw_panel()
+
+    async def undo(self) -> None:
+        """Take the last change back."""
+        if self._past:
+            self.draft, self._last = self._past.pop(), ""
+            if self.selected is not None and self.draft.item(self.selected) is None:
+                self.selected = None
+            await self._check()
+            self._draw()
+            self._draw_panel()
+
+    def select(self, key: str | None) -> None:
+        """Choose the step whose settings are shown; None: those of the sequence."""
+        self.selected = key
+        self._draw()
+        self._draw_panel()
+
+    async def dropped(self, what: str, way: Way) -> None:
+        """Something was let go over a way: a new step (new:email) or one that is there (step:hello)."""
+        kind, _, name = what.partition(":")
+        if kind == "new" and name in list(StepType):
+            await self.insert(StepType(name), way)
+        elif kind == "step":
+            await self.change(self.draft.move(name, way), name)
+
+    async def insert(self, kind: StepType, way: Way) -> None:
+        """Put a new step in."""
+        if way.source is not None and self.draft.item(way.source) is None:
+            return
+        draft, key = self.draft.insert(kind, way)
+        await self.change(draft, key)
+
+    async def ask_kind(self, way: Way) -> None:
+        """Which step to put on a way: for keyboards and phones, where nothing is dragged."""
+        made, place = dialog("Add a step")
+        with place, ui.element("div").classes("c-flow-kinds"):
+            for kind, (name, symbol, words) in KINDS.items():
+                with (
+                    ui.element("button")
+                    .props('type="button"')
+                    .classes(f"c-flow-kind c-flow-{kind}")
+                    .on("click", lambda _, kind=kind: made.submit(kind))
+                ):
+                    icon(symbol)
+                    with ui.element("span"):
+                        text("strong", name)
+                        text("span", words, "c-muted c-small")
+        if (found := await answer(made)) is not None:
+            await self.insert(StepType(found), way)
+
+    async def save(self) -> None:
+        """Store it, after saying what changes for whom."""
+        if self.faults:
+            first = self.faults[0]
+            self.select(self._key(first) if 0 <= first.step < self.count else None)
+            n = len(self.faults)
+            toast(f"Not saved: {n} {'thing has' if n == 1 else 'things have'} to be mended first.", "bad")
+            return
+        written = read(self.text, "the sequence")
+        if not await self._agreed(written):
+            return
+        by = visit().name
+        done = await work(lambda workspace: jobs.apply(workspace, written, by))
+        self.version, self.source = done.sequence.version, done.sequence.source
+        self._stored = self._written = self.draft
+        self._stored_source, self._past = self.source, []
+        self._draw()
+        moved = f" {number(done.moved)} people went on from steps that are gone." if done.moved else ""
+        if done.made:
+            toast(f"Made the sequence {done.sequence.name}.")
+        else:
+            toast(f"Saved as version {done.sequence.version}.{moved}")
+        found = self.on_saved(done.sequence.id)
+        if found is not None:
+            await found
+
+    async def _agreed(self, written: Written) -> bool:
+        found, version = await work(lambda workspace: jobs.outlook(workspace, written))
+        if found.made and not self.version:
+            return True
+        if not self.version:
+            raise InputError(f"there is a sequence {written.sequence.name!r} already; choose another name")
+        if version != self.version and not await confirm(
+            "Somebody else has changed it meanwhile",
+            f"It is at version {version} now; what you see was made from version {self.version}.",
+            "Save mine over it",
+            danger=True,
+        ):
+            return False
+        if not found.changed or not found.on_their_way:
+            return True
+        words = [
+            f"{number(found.on_their_way)} people are on their way through it. Changed: "
+            f"{', '.join(found.changed)}. It holds for whoever comes to these steps from now on."
+        ]
+        words += [
+            f"{number(n)} wait at {key}, which is gone: "
+            + ("for them it ends." if after is None else f"they go on at {after}.")
+            for key, (n, after) in found.moved.items()
+        ]
+        return await confirm("Save the changes?", " ".join(words), "Save", danger=bool(found.moved))
+
+    async def _check(self) -> None:
+        if not self.draft.items:
+            self.faults = []
+            return
+        named = replace(self.draft, name=self.draft.name or "new")
+        self.faults = await asyncio.to_thread(troubles, named.text)
+        if not self.draft.name.strip():
+            self.faults.insert(0, Fault(-1, "name", "is needed"))
+
+    def _key(self, fault: Fault) -> str:
+        return self.draft.items[fault.step].key
+
+    def _draw(self) -> None:
+        self._bar.clear()
+        with self._bar:
+            self._toolbar()
+        self._canvas.clear()
+        with self._canvas:
+            canvas.draw(self)
+        ui.run_javascript(LEAVING.format("true" if self.is_changed else "false"))
+
+    def _toolbar(self) -> None:
+        n = len(self.faults)
+        words = f"{self.count} {'step' if self.count == 1 else 'steps'}"
+        with ui.element("div").classes("c-grow c-flow-said").props('role="status"'):
+            text("span", words, "c-muted")
+            if n:
+                with ui.element("span").classes("c-bad"):
+                    icon("error")
+                    text("span", f"{n} to mend")
+            elif self.is_changed:
+                text("span", "not saved yet", "c-warn")
+        button("Settings", "tune", lambda: self.select(None), look="quiet")
+        if self.may_edit:
+            button("", "undo", self.undo, look="quiet").props('aria-label="Undo"').set_enabled(
+                bool(self._past)
+            )
+            button("Save", "save", self.save, role=Role.EDITOR, look="primary").set_enabled(
+                bool(self.draft.items) and (self.is_changed or not self.version)
+            )
+
+    def _draw_panel(self) -> None:
+        self._panel.clear()
+        item = None if self.selected is None else self.draft.item(self.selected)
+        self._panel.classes(
+            add="c-flow-open" if item is not None else "", remove="" if item is not None else "c-flow-open"
+        )
+        with self._panel:
+            self._editing: panel.Fields = rules.Rules(self) if item is None else panel.Panel(self, item.key)
+            self._editing.draw()
+            self._editing.tell()
+
+
+def edits(do: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    """A change of the draft as a handler: nothing is stored by it, so that anybody may try."""
+    return act(do, role=Role.VIEWER)
