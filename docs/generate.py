@@ -32,8 +32,8 @@ def pages(command: Any, path: str) -> Iterator[str]:
 
 API_HEAD = f"""# API
 
-Generated from the API's own description (`{PATH}/openapi.json`) by `docs/generate.py`; do not edit. How to begin:
-[Let other programs work with Carillon](../howto/api.md).
+Generated from the API's own description (`{PATH}/openapi.json`) by `docs/generate.py`; do not edit.
+How to begin: [Let other programs work with Carillon](../howto/api.md).
 """
 
 
@@ -48,7 +48,8 @@ def calls() -> Iterator[str]:
             row = f"| `{method.upper()} {path}` | {said} | {query} |"
             by_tag.setdefault(one["tags"][0], []).append(row)
     for tag, rows in by_tag.items():
-        yield "\n".join([f"## {tag.capitalize()}\n", "| call | what it does | query |", "|---|---|---|", *rows, ""])
+        head = [f"## {tag.capitalize()}\n", "| call | what it does | query |", "|---|---|---|"]
+        yield "\n".join([*head, *rows, ""])
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ settings of a transport (each transport has its own model), or how an account is
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -83,6 +83,12 @@ class Account:
     @property
     def is_active(self) -> bool:
         return self.status == AccountStatus.ACTIVE
+
+
+def in_status(account: Account, status: AccountStatus) -> Account:
+    """The account, paused or let go on; whoever lets it go on has seen its error, and that is forgotten."""
+    error = None if status == AccountStatus.ACTIVE else account.last_error
+    return replace(account, status=status.value, last_error=error)
 
 
 def account_faults(account: Account) -> list[str]:

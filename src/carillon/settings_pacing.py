@@ -17,7 +17,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from carillon import settings_checks as checks
-from carillon.settings_checks import whole
+from carillon.settings_checks import Misfit, Misfits, whole
 from carillon.settings_listening import Folder
 from carillon.settings_load import problems_of
 from carillon.settings_sections import Flag, Section, Share
@@ -192,10 +192,23 @@ class Pacing(DayPattern):
 
     send_interval: Annotated[int, whole(1, 60, "minutes")] = 2
     """Minutes between two looks of the dispatcher at the slots of mailboxes."""
-    missed_slot_minutes: Annotated[int, whole(0, 120, "minutes")] = 5
+    # Always checked: looks that become rarer must not leave the default behind.
+    missed_slot_minutes: Annotated[int, whole(2, 120, "minutes")] = Field(default=5, validate_default=True)
     """A slot missed by so many minutes is still used."""
     slot_retention_days: Annotated[int, whole(1, 3650, "days")] = 7
     """Days that slots are kept after their day."""
+
+    @field_validator("missed_slot_minutes", mode="after")
+    @classmethod
+    def _seen_in_time(cls, minutes: int, info: ValidationInfo) -> int:
+        between = info.data.get("send_interval")
+        if between is not None and minutes <= between:
+            text = (
+                f"{minutes} is not more than send_interval ({between}), so that slots would be missed before "
+                f"anybody looks; use at least {between + 1}"
+            )
+            raise Misfits([Misfit((), text, ("pacing", "send_interval"))])
+        return minutes
 
 
 class Warmup(Section):

@@ -23,15 +23,23 @@ KEY = "smart_scheduling"
 """What a level's settings are called wherever they stand."""
 LONGEST_WINDOW_DAYS = 730
 LONGEST_AHEAD_HOURS = 336
+DAY_END = 24
 
 
 def hour(value: object) -> int:
     """A full hour of the day: 9 or "09:00"; 24 is its end."""
     text = f"{value:%H:%M}" if isinstance(value, time) else str(value).strip()
     parts = re.fullmatch(r"([0-9]{1,2})(?::00)?", text)
-    if isinstance(value, bool) or not parts or int(parts[1]) > 24:
+    if isinstance(value, bool) or not parts or int(parts[1]) > DAY_END:
         raise ValueError(f'{checks.shown(value)} is not a full hour; write one from 0 to 24, or like "09:00"')
     return int(parts[1])
+
+
+def beginning(value: int) -> int:
+    """An hour that begins on its day: 24 does not."""
+    if value == DAY_END:
+        raise ValueError("24 is the end of the day, and no hour begins then; write one from 0 to 23")
+    return value
 
 
 def some_days(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -43,6 +51,7 @@ def some_days(names: tuple[str, ...]) -> tuple[str, ...]:
 
 # Named apart from the keys: pydantic reads annotations among the names of the class.
 Hour = Annotated[int, BeforeValidator(hour)]
+Beginning = Annotated[Hour, AfterValidator(beginning)]
 Hours = Annotated[tuple[Hour, ...], AfterValidator(lambda found: tuple(sorted(set(found))))]
 Weekdays = Annotated[tuple[Weekday, ...], AfterValidator(some_days)]
 Country = Annotated[str, BeforeValidator(country)]
@@ -71,7 +80,7 @@ class SmartScheduling(Section):
     """Hours that are taken among equals, and before there is any history."""
     preferred_days: Weekdays = Field(default=checks.WEEKDAYS[:5])
     """Days on which emails leave, on the contact's calendar."""
-    business_hours_start: Hour = 9
+    business_hours_start: Beginning = 9
     """The first hour in which emails leave, by the contact's clock."""
     business_hours_end: Hour = 18
     """When the last of these hours is over."""

@@ -72,7 +72,12 @@ class LinkKeys:
             for purpose in Purpose
             for name, key in keys.items()
         }
+        self._addresses = [hmac(key, b"carillon address", "sha256") for key in keys.values()]
         self._marks = [hmac(key, b"carillon mark", "sha256") for key in keys.values()]
+
+    def hashes(self, address: str) -> list[str]:
+        """What is kept of a forgotten address, given in lower case: by every key, the signing one first."""
+        return [hmac(key, address.encode(), "sha256").hex() for key in self._addresses]
 
     def mark(self, schedule: int) -> str:
         """A short proof that an email is ours, for its Message-ID; the same whichever key signs."""

@@ -195,6 +195,8 @@ class ContactStatus(StrEnum):
     ACTIVE = "active"
     OPTED_OUT = "opted_out"
     BOUNCED = "bounced"
+    DELETED = "deleted"
+    """Forgotten: its data are erased, and a later import of its address revives it."""
 
 
 class EventKind(StrEnum):

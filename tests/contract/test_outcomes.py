@@ -15,7 +15,8 @@ from sqlalchemy import text
 
 from carillon.days import day_number
 from carillon.events import Event
-from carillon.store import outcomes
+from carillon.settings import Settings, SmartScheduling
+from carillon.store import outcomes, timing
 from carillon.store.engine import Database, open_database
 from carillon.store.events import apply
 from carillon.words import EventKind
@@ -202,3 +203,12 @@ def test_what_is_old_is_forgotten(database: Database) -> None:
     assert rows(database, "schedule_id") == [(2,)]
     with database.snapshot() as connection:
         assert connection.execute(text("select count(*) from send_time_counts")).scalar() == 1
+
+
+def test_the_night_does_not_bring_back_what_it_forgets(database: Database) -> None:
+    """A window shorter than the sweep: else each night would record weeks of emails to delete them again."""
+    put(database, Person(1, None, None, None, NOW - timedelta(days=9)), Person(2, None, None, None, NOW))
+    rules = Settings(smart_scheduling=SmartScheduling(analysis_window_days=7))
+    assert [timing.record(database, rules, NOW, sweep=True) for _ in range(2)] == [1, 0]
+    assert timing.forget(database, rules, NOW) == 0
+    assert rows(database, "schedule_id") == [(2,)]

@@ -208,11 +208,17 @@ def test_relays_are_braked_by_bounces_and_by_complaints(workspace: Workspace) ->
         "bounces": "3 of 59 emails of the last 7 days bounced, more than 5 %",
         "complaints": "1 of 40 emails of the last 7 days were complained about, more than 0.1 %",
     }  # fmt: skip
-    change(workspace, "bounces", status="active", last_error=None)
+    before = send(workspace, ids["complaints"], now - timedelta(minutes=2))
+    for name in ("bounces", "complaints"):
+        change(workspace, name, status="active", last_error=None)
     clock = workspace.clock
     assert isinstance(clock, ManualClock)
     clock.advance(timedelta(minutes=15))
+    # Of what left before the account was resumed nothing counts, however late somebody complains.
+    complain(workspace, before, now + timedelta(minutes=5))
     assert brake_relays(workspace) == []
+    complain(workspace, send(workspace, ids["complaints"], now + timedelta(minutes=6)), now + timedelta(minutes=9))
+    assert brake_relays(workspace) == ["complaints"]
 
 
 def test_one_look_at_many_accounts_is_a_constant_number_of_statements(workspace: Workspace) -> None:

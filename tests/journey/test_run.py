@@ -156,7 +156,7 @@ def test_a_stop_is_clean_and_quick(url: str, tmp_path: Path) -> None:
 
 def answers(port: int) -> bool:
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/", trust_env=False).status_code == 404
+        return httpx.get(f"http://127.0.0.1:{port}/u/none", trust_env=False).status_code == 404
     except httpx.HTTPError:
         return False
 

@@ -166,7 +166,7 @@ def spell(name: str, campaign: str | None, settings: Mapping[str, Any], items: S
     if settings:
         data["settings"] = dict(settings)
     below = [*(item.key for item in items[1:]), None]
-    data["steps"] = [_item_out(item, after) for item, after in zip(items, below, strict=True)]
+    data["steps"] = [_item_out(item, after) for item, after in zip(items, below, strict=False)]
     return str(yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100))
 
 

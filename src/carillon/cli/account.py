@@ -192,14 +192,13 @@ def _change(
 def _to(context: typer.Context, name: str, status: AccountStatus, words: str) -> None:
     here = session(context)
     with here.workspace() as workspace:
+        from carillon.accounts import in_status
         from carillon.store import accounts as store
 
-        def edit(account: Account) -> Account:
-            error = None if status == AccountStatus.ACTIVE else account.last_error
-            return replace(account, status=status.value, last_error=error)
-
         now = workspace.clock.now()
-        _, changes = workspace.database.write(lambda c: store.change(c, name, edit, now, user_name()))
+        _, changes = workspace.database.write(
+            lambda c: store.change(c, name, lambda old: in_status(old, status), now, user_name())
+        )
     already = "" if changes else " already"
     here.screen.say(f"[bold]{escape(name)}[/] is {status.value}{already}: it {words}.")
 

@@ -25,6 +25,7 @@ from carillon.cli import (
     campaign_types,
     config,
     config_change,
+    contact,
     demo,
     explain,
     exports,
@@ -131,6 +132,7 @@ _imports, _exports, _config = (
     _group("Write contacts or the plan to a file."),
     _group("Look at the settings, go back to earlier ones, or take over an older scheduler's."),
 )
+_contacts = _group("Add, edit, hand out and forget one contact.")
 _campaigns = _group("Make campaigns, say who they go to, and look at them.")
 _accounts = _group("Make accounts to send from, try them out, and look at them.")
 _keys = _group("Make, list and revoke keys for programs that call.")
@@ -146,6 +148,10 @@ _pauses, _resumes = (
 _add(_imports, imports.contacts, "contacts")
 _add(_exports, exports.contacts, "contacts")
 _add(_exports, exports.plan, "plan")
+_add(_contacts, contact.add, "add")
+_add(_contacts, contact.edit, "edit")
+_add(_contacts, contact.export, "export")
+_add(_contacts, contact.forget, "forget")
 _add(_campaigns, campaign_types.types, "types")
 _add(_campaigns, campaign_types.type_, "type")
 _add(_campaigns, campaign.create, "create")
@@ -222,6 +228,7 @@ _add(_config, config_change.import_, "import")
 _add(app, init.init, "init", START)
 _add(app, demo.demo, "demo", START)
 app.add_typer(_imports, name="import", rich_help_panel=START)
+app.add_typer(_contacts, name="contact", rich_help_panel=START)
 app.add_typer(_campaigns, name="campaign", rich_help_panel=PLAN)
 _add(app, plan.plan, "plan", PLAN)
 _add(app, forecast.forecast, "forecast", PLAN)

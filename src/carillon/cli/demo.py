@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 from rich.markup import escape
 
-from carillon.cli import demo_mail, explain, forecast, init, plan
+from carillon.cli import demo_campaigns, demo_mail, explain, forecast, init, plan
 from carillon.cli.output import count, number, title
 from carillon.cli.session import Session, session
 from carillon.errors import WorkspaceError
@@ -18,7 +18,7 @@ MARKER = ".carillon-demo"
 """Tells a demo's folder from any other: only such a one is made anew."""
 LIST = "contacts.csv"
 OWN = ("carillon.yaml", "carillon.db", "carillon.db-wal", "carillon.db-shm", "carillon.links.key", LIST)
-OWN_FOLDERS = ("backups", "imports", "mail", "sent")
+OWN_FOLDERS = ("logs", "backups", "imports", "mail", "sent")
 YEAR = 365
 
 
@@ -69,6 +69,8 @@ def _show(there: Session, folder: Path) -> None:
         )
         if taken.report is not None:
             screen.say(f"Every one stands in {escape(str(taken.report))}")
+        made = demo_campaigns.make(workspace)
+        screen.say(f"Made {count(made, 'campaign')} that write to some of them: `carillon campaign list`.")
         title(screen, "3. The plan")
         report = plan.run_planner(workspace, screen)
         plan.show_summary(screen, workspace, report)

@@ -18,9 +18,13 @@ from carillon.cli.signals import stop_on_signals
 from carillon.errors import UsageError
 
 if TYPE_CHECKING:
+    from carillon.jobs.current import Current
     from carillon.jobs.lease import Done
     from carillon.jobs.together import Sending
     from carillon.workspace import Workspace
+
+LOOK_SECONDS = 2.0
+"""Between two looks whether the web is wanted elsewhere."""
 
 
 def run(
@@ -89,10 +93,16 @@ async def _together(here: Session, workspace: Workspace, sending: Sending) -> li
     current = Current(workspace, os.environ, teller.say)
     site = opened(current.get, os.environ, sending.local_only)
 
-    async def web(workspace: Workspace, over: asyncio.Event) -> None:
-        for trouble in troubles(workspace.settings, os.environ):
+    async def web(_workspace: Workspace, over: asyncio.Event) -> None:
+        settings = current.get().settings
+        for trouble in troubles(settings, os.environ):
             teller.say(trouble, True)
-        await serve(site, workspace.settings.web.host, workspace.settings.web.port, over)
+        host, port = settings.web.host, settings.web.port
+        moving = asyncio.ensure_future(_until_moved(current, (host, port), over))
+        try:
+            await serve(site, host, port, over)
+        finally:
+            moving.cancel()
 
     settings = workspace.settings
     teller.say(f"begun; open {site.entrance(settings.web.host, settings.web.port)}", False)
@@ -101,6 +111,15 @@ async def _together(here: Session, workspace: Workspace, sending: Sending) -> li
     left = await together(current, web, sending, stop, teller.tell)
     teller.say("stopped", False)
     return left
+
+
+async def _until_moved(current: Current, place: tuple[str, int], over: asyncio.Event) -> None:
+    """End the web where the settings want it elsewhere; it is begun again there."""
+    while not over.is_set():
+        await asyncio.sleep(LOOK_SECONDS)
+        wanted = current.get().settings.web
+        if (wanted.host, wanted.port) != place:
+            over.set()
 
 
 class _Teller:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from carillon.errors import InputError
 from carillon.files.consents import in_utc
 from carillon.files.contacts import ContactBatch
+from carillon.files.forget_run import revive
 from carillon.files.records import read_records
 from carillon.files.run import issue_frame
 from carillon.store import audit, contact_edits, contact_search, contacts, people
@@ -49,6 +50,7 @@ def add_contact(workspace: Workspace, given: Mapping[str, str | None], by: str) 
 
     def work(connection: Connection) -> Found:
         contact_edits.refuse_another(connection, 0, values)
+        revive(connection, workspace, [batch.frame])
         contacts.upsert(connection, incoming, now, lambda _rows: None)
         wanted = values.get("external_id") or values["email"]
         number = min(one.id for one in people.find(connection, str(wanted)))

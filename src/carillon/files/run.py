@@ -21,6 +21,7 @@ from carillon.errors import WorkspaceError
 from carillon.files.consents import in_utc
 from carillon.files.contacts import ContactBatch, ContactReader, read_contacts
 from carillon.files.dates import DateOrder
+from carillon.files.forget_run import revive
 from carillon.files.records import read_records
 from carillon.files.reports import REJECTED, SHOWN, WARNING, Found, problem_frame, report_place
 from carillon.files.sorting import sorted_frames
@@ -214,6 +215,7 @@ class _Store:
         outcome: list[contacts.Stored] = []
 
         def work(connection: Connection) -> None:
+            revive(connection, self._workspace, self._spool.get("rows"))
             outcome[:] = [
                 contacts.upsert(connection, self._incoming(), self._workspace.clock.now(), self.progress)
             ]

@@ -1,4 +1,4 @@
-"""Where an account's mail arrives, as somebody wants it: settings checked together, and the secret put away."""
+"""Where an account's mail arrives, as somebody wants it: settings checked together, secrets put away."""
 
 from __future__ import annotations
 

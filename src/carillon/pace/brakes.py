@@ -128,7 +128,8 @@ def _span(account: Account, settings: Settings, day: date) -> Span:
     zone = zone_of(account, settings)
     first = day - (ramp(account, settings).days - 1) * DAY
     begins, day_begins, ends = (instant_of(one, time(0), zone) for one in (first, day, day + DAY))
-    return Span(account.id, max(begins, account.resumed or begins), day_begins, ends)
+    since = max(begins, account.resumed or begins)
+    return Span(account.id, since, day_begins, ends, account.resumed)
 
 
 def _to_stop(connection: Connection, settings: Settings, now: datetime) -> dict[int, tuple[str, str]]:
@@ -137,7 +138,7 @@ def _to_stop(connection: Connection, settings: Settings, now: datetime) -> dict[
         one for one in account_store.accounts(connection) if one.is_active and one.kind == AccountKind.RELAY
     ]
     begins = now - settings.warmup.rate_days * DAY
-    spans = [Span(one.id, max(begins, one.resumed or begins), begins, now) for one in relays]
+    spans = [Span(one.id, max(begins, one.resumed or begins), begins, now, one.resumed) for one in relays]
     stopped = {}
     for one, done in zip(relays, store.done(connection, spans), strict=True):
         why = brake(

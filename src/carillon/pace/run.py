@@ -220,7 +220,11 @@ class _Dealing:
     def by_campaign(self, names: Mapping[str, str]) -> dict[str, int]:
         """How many emails of each campaign go; `names`: by instance id."""
         found = self._due["campaign_instance_id"].filter(self._account != NO_ROOM).value_counts()
-        return {names[number]: emails for number, emails in sorted(found.drop_nulls().iter_rows())}
+        return {
+            names[number]: emails
+            for number, emails in sorted(found.drop_nulls().iter_rows())
+            if number in names
+        }
 
     def _choose_hours(self, rows: Index, accounts: Sequence[Account], timing: Timing) -> None:
         """What emails are wanted at where their hours are chosen."""

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from carillon.store.json_values import object_of
-from carillon.store.moments import moment, moment_of
+from carillon.store.moments import as_moment, moment, moment_of
 from carillon.store.paging import Slice, sliced
 
 
@@ -69,15 +69,36 @@ def note_all(
     )
 
 
-def page(connection: Connection, before: int | None, limit: int) -> Slice[Deed]:
+@dataclass(frozen=True)
+class Which:
+    """Some of the deeds; None: whatever it is."""
+
+    words: str = ""
+    """Stand somewhere in the row; upper and lower case are the same."""
+    since: datetime | None = None
+    until: datetime | None = None
+    """Before this moment."""
+
+
+def page(connection: Connection, before: int | None, limit: int, which: Which = Which()) -> Slice[Deed]:
     """Deeds, the newest first; `before`: those older than this one."""
-    older = "" if before is None else " where id < :before"
+    conditions = [] if before is None else ["id < :before"]
+    for sign, bound in ((">=", which.since), ("<", which.until)):
+        conditions += [] if bound is None else [f'"when" {sign} {as_moment(connection, bound)}']
+    if which.words:
+        # Said without "like", whose signs would need marks of their own.
+        row = "lower(who || ' ' || what || ' ' || coalesce({}, '') || ' ' || coalesce({}, ''))".format(
+            *(f'cast("{name}" as text)' for name in ("before", "after"))
+        )
+        conditions.append(f"replace({row}, :words, '') <> {row}")
+    only = f" where {' and '.join(conditions)}" if conditions else ""
+    values = {"before": before, "limit": limit + 1, "words": which.words.lower()}
     rows = connection.execute(
         text(
             'select id, who, what, "when", "before", "after" from audit_log'
-            f"{older} order by id desc limit :limit"
+            f"{only} order by id desc limit :limit"
         ),
-        {"before": before, "limit": limit + 1},
+        {name: value for name, value in values.items() if value is not None and (name != "words" or value)},
     ).all()
     return sliced(
         rows,

@@ -24,6 +24,17 @@ def by_id(connection: Connection, ids: Collection[int]) -> set[int]:
     return {int(one) for one in found}
 
 
+def addresses(connection: Connection, ids: Collection[int]) -> dict[int, str]:
+    """The addresses of contacts, of those who have one."""
+    rows = connection.execute(
+        text("select id, email from contacts where id in :ids and email is not null").bindparams(
+            bindparam("ids", expanding=True)
+        ),
+        {"ids": sorted(ids)},
+    )
+    return {int(row.id): row.email for row in rows}
+
+
 def by_external_id(connection: Connection, names: Iterable[str]) -> Ids:
     """Contacts by the id another program gave them."""
     return _found(connection, "select external_id, id from contacts where external_id in :wanted", names)
@@ -51,15 +62,13 @@ def by_phone(connection: Connection, numbers: Iterable[str]) -> Ids:
     )
 
 
-def by_tag(connection: Connection, tag: str) -> list[int]:
-    """Contacts that have a tag, ascending. Every contact is looked at."""
-    has = "exists (select 1 from json_each(c.tags) t where t.value = :tag)"
-    if not is_sqlite(connection):
-        has = "jsonb_exists(c.tags, cast(:tag as text))"
+def addresses_of(connection: Connection, ids: Collection[int]) -> dict[int, str]:
+    """The addresses of contacts, of those that have one."""
+    statement = text("select id, email from contacts where id in :ids and email is not null")
     rows = connection.execute(
-        text(f"select c.id from contacts c where c.tags is not null and {has} order by c.id"), {"tag": tag}
+        statement.bindparams(bindparam("ids", type_=BigInteger, expanding=True)), {"ids": list(ids)}
     )
-    return [int(one) for one in rows.scalars()]
+    return {int(number): str(email) for number, email in rows}
 
 
 def _found(connection: Connection, statement: str, wanted: Iterable[str]) -> Ids:

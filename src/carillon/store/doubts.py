@@ -54,6 +54,7 @@ class Which:
     since: datetime | None = None
     """Handed over then or later."""
     before: datetime | None = None
+    ids: tuple[int, ...] | None = None
 
     def where(self, connection: Connection, table: str) -> str:
         """The same as a condition, beginning with "and"; `table`: the name or alias of `outbox`."""
@@ -61,12 +62,17 @@ class Which:
         for sign, moment in ((">=", self.since), ("<", self.before)):
             if moment is not None:
                 found += f" and {table}.intent_at {sign} {as_moment(connection, moment)}"
+        if self.ids is not None:
+            found += f" and {table}.id in ({', '.join(str(int(one)) for one in self.ids) or 'null'})"
         return found
 
 
-def doubts(connection: Connection, which: Which = Which()) -> list[Doubt]:
-    """Emails in doubt, the oldest first."""
-    return _read(connection, f"{which.where(connection, 'o')} order by o.intent_at, o.id", {})
+def doubts(
+    connection: Connection, which: Which = Which(), limit: int | None = None, begin: int = 0
+) -> list[Doubt]:
+    """Emails in doubt, the oldest first; `limit`: at most so many of them, after `begin` others."""
+    some = "" if limit is None else f" limit {limit:d} offset {begin:d}"
+    return _read(connection, f"{which.where(connection, 'o')} order by o.intent_at, o.id{some}", {})
 
 
 def count(connection: Connection) -> int:

@@ -55,15 +55,18 @@ ZoneFor = Callable[[int | None, int | None, int | None], ZoneInfo]
 """The zone of contacts of whom none is known: of account, campaign instance and sequence."""
 
 
-def record(database: Database, zone_for: ZoneFor, now: datetime, sweep: bool = False) -> int:
+def record(
+    database: Database, zone_for: ZoneFor, now: datetime, sweep: bool = False, kept_days: int = ALL_DAYS
+) -> int:
     """Put emails that left on record, and what is known of answers to them. Returns how many.
 
-    `sweep`: look at everything of the last weeks, such as doubts that were settled late.
+    `sweep`: look at everything of the last weeks, such as doubts that were settled late; `kept_days`: but at
+    nothing that `forget` would take away again.
     """
     recorded = 0
     while True:
         with database.snapshot() as connection:
-            frame = _unrecorded(connection, now, sweep)
+            frame = _unrecorded(connection, now, sweep, kept_days)
         if not frame.height:
             return recorded
         by_clock = _by_the_clock(frame, zone_for)
@@ -151,15 +154,15 @@ def forget(connection: Connection, before: datetime) -> int:
     ).rowcount
 
 
-def _unrecorded(connection: Connection, now: datetime, sweep: bool) -> pl.DataFrame:
+def _unrecorded(connection: Connection, now: datetime, sweep: bool, kept_days: int) -> pl.DataFrame:
     """Emails that left and are not on record, the oldest days first."""
     since = day_number(now.date()) - (ALL_DAYS if sweep else LATELY_DAYS)
     where = f"o.send >= {since} and o.status in ({_LEFT}) and o.channel = 'email'"
     newest = None if sweep else moment_of(scalar(connection, "select max(sent_at) from send_outcomes"))
-    if newest is None:
-        where += " and o.actual_send_datetime is not null"
-    else:
-        where += f" and o.actual_send_datetime >= {as_moment(connection, min(newest, now) - OVERLAP)}"
+    begins = now - timedelta(days=min(kept_days, ALL_DAYS) if sweep else ALL_DAYS)
+    if newest is not None:
+        begins = min(newest, now) - OVERLAP
+    where += f" and o.actual_send_datetime >= {as_moment(connection, begins)}"
     return read_named(
         connection,
         {

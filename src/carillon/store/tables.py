@@ -86,6 +86,18 @@ contact_issues = Table(
     Column("run_id", Text, doc="the planner run or import that found it"),
 )
 
+forgotten = Table(
+    "forgotten",
+    metadata,
+    Column("contact_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("address_hash", Text, nullable=False, doc="keyed: see tokens.LinkKeys.hashes"),
+    Column("status", Text, nullable=False, doc="of the contact before"),
+    Column("scopes", Json, nullable=False, doc="in which its address is suppressed"),
+    Column("forgotten_at", Moment, nullable=False),
+    info={"holds": "contacts whose data were erased; a later import revives their ids"},
+)
+Index("forgotten_by_address", forgotten.c.address_hash)
+
 suppressions = Table(
     "suppressions",
     metadata,

@@ -171,7 +171,8 @@ def record(database: Database, settings: Settings, now: datetime, sweep: bool = 
     """`outcomes.record` with the zones that the levels name. Returns how many sends were put on record."""
     with database.snapshot() as connection:
         found = levels(connection, settings.smart_scheduling)
-    return outcomes.record(database, zone_for(found, settings.workspace.zone), now, sweep)
+    zones = zone_for(found, settings.workspace.zone)
+    return outcomes.record(database, zones, now, sweep, found.longest_window)
 
 
 def forget(database: Database, settings: Settings, now: datetime) -> int:

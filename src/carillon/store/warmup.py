@@ -24,7 +24,8 @@ SPARE_DAYS = 7
 """An email may leave so many days after the day it was planned for: only to let the index by day serve."""
 _LEFT = f"('{Status.SENT}', '{Status.DELIVERED}', '{Status.BOUNCED}')"
 _SPAN = (("place", "bigint"), ("account_id", "bigint"), ("begins", "text"), ("day_begins", "text"),
-         ("ends", "text"))  # fmt: skip
+         ("ends", "text"), ("counts_from", "text"))  # fmt: skip
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Span:
     begins: datetime
     day_begins: datetime
     ends: datetime
+    counts_from: datetime | None = None
+    """What left before this counts no more, nor what was said of it since; None: all counts."""
 
 
 @dataclass(frozen=True)
@@ -73,28 +76,33 @@ class Judgement:
 
 
 def done(connection: Connection, spans: Sequence[Span]) -> list[Done]:
-    """What each span's account sent, and of that what bounced; what was complained about in it."""
+    """What each span's account sent, and of that what bounced; what was complained about in it, of whatever
+    it sent and still counts."""
     if not spans:
         return []
     sqlite = is_sqlite(connection)
-    begins, day_begins, ends = (
-        f"v.{name}" if sqlite else f"v.{name}::timestamptz" for name in ("begins", "day_begins", "ends")
+    begins, day_begins, ends, counts_from = (
+        f"v.{name}" if sqlite else f"v.{name}::timestamptz"
+        for name in ("begins", "day_begins", "ends", "counts_from")
     )
     earliest = min(span.begins for span in spans)
     low = day_number(earliest.astimezone(UTC).date()) - SPARE_DAYS
     since = f"'{stamp(earliest)}'" if sqlite else f"'{stamp(earliest)}'::timestamptz"
     rows = [
-        (place, one.account, stamp(one.begins), stamp(one.day_begins), stamp(one.ends))
+        (place, one.account, *map(stamp, (one.begins, one.day_begins, one.ends, one.counts_from or _EVER)))
         for place, one in enumerate(spans)
     ]
     # SQLite takes the tables of a cross join in their order: the outbox is read once, not once for each span.
+    # It finds the spans of an account by an index of its own making only where both are of one type.
+    typed = "select place, cast(account_id as bigint) as account_id, begins, day_begins, ends from v"
     sent = with_rows(
         connection,
         _SPAN,
         rows,
-        f"select v.place, count(*), sum(case when o.status = '{Status.BOUNCED}' then 1 else 0 end),"
+        f", typed as materialized ({typed})"
+        f" select v.place, count(*), sum(case when o.status = '{Status.BOUNCED}' then 1 else 0 end),"
         f" sum(case when o.actual_send_datetime >= {day_begins} then 1 else 0 end)"
-        f" from outbox o cross join v where o.send >= {low} and o.account_id = v.account_id"
+        f" from outbox o cross join typed v where o.send >= {low} and o.account_id = v.account_id"
         f" and o.channel = 'email' and o.status in {_LEFT}"
         f" and o.actual_send_datetime >= {begins} and o.actual_send_datetime < {ends} group by v.place",
     )
@@ -105,7 +113,8 @@ def done(connection: Connection, spans: Sequence[Span]) -> list[Done]:
         "select v.place, count(distinct e.email_schedule_id) from contact_events e cross join outbox o"
         f" cross join v where e.event_type = '{EventKind.COMPLAINED}' and e.created_at >= {since}"
         " and o.id = e.email_schedule_id and o.account_id = v.account_id"
-        f" and e.created_at >= {begins} and e.created_at < {ends} group by v.place",
+        f" and e.created_at >= {begins} and e.created_at < {ends}"
+        f" and coalesce(o.actual_send_datetime, e.created_at) >= {counts_from} group by v.place",
     )
     # Mail between our own accounts warms up as well; how good the addresses of a list are it does not say.
     warmed = with_rows(

@@ -105,8 +105,8 @@ def demo_folder(shared: Path, mine: Path) -> Path:
 
 
 @contextmanager
-def serving(folder: Path, *words: str) -> Iterator[Site]:
-    """`carillon web` on a free port, until the end."""
+def serving(folder: Path, *words: str, now: str | None = None) -> Iterator[Site]:
+    """`carillon web` on a free port, until the end. `now`: a moment at which its clock starts."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -114,7 +114,10 @@ def serving(folder: Path, *words: str) -> Iterator[Site]:
     with (
         log.open("wb") as out,
         subprocess.Popen(
-            [sys.executable, "-m", "carillon", "-w", str(folder), "web", "--port", str(port), *words],
+            [
+                sys.executable, "-m", "carillon", "-w", str(folder), *(("--now", now) if now else ()),
+                "web", "--port", str(port), *words,
+            ],
             stdout=out, stderr=subprocess.STDOUT, env={**os.environ, "PYTHONUNBUFFERED": "1"},
         ) as process,
     ):  # fmt: skip

@@ -142,7 +142,7 @@ def test_a_list_is_imported(open_page: OpenPage, demo_site: Site, tmp_path: Path
     page = open_page("/contacts/import", user="ed")
     page.locator("input[type=file]").set_input_files(file)
     expect(page.get_by_text("2. The columns")).to_be_visible()
-    expect(page.get_by_text(HOSTILE)).to_be_visible()
+    expect(page.get_by_text(HOSTILE[:40])).to_be_visible()
     page.get_by_role("button", name="Check the list").click()
     expect(page.get_by_text("no column with email addresses")).to_be_visible()
     _choose(page, "Take Kontakt for", "Email")
@@ -162,7 +162,7 @@ def test_a_list_is_imported(open_page: OpenPage, demo_site: Site, tmp_path: Path
     assert _contact(demo_site, "ann.import@example.com").attributes == {"Note": HOSTILE}
 
 
-def test_what_is_no_list_is_refused(open_page: OpenPage, tmp_path: Path) -> None:
+def test_what_is_no_list_is_refused(open_page: OpenPage) -> None:
     """Also an archive that unpacks to more than it seems to hold, under the name it came with."""
     bomb = io.BytesIO()
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:

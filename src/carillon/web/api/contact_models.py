@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from carillon.files.run import ImportReport
 from carillon.store.clean import cleaned
-from carillon.store.contact_search import TEXTS, Found
+from carillon.store.contact_search import Found
 from carillon.words import ContactStatus
 
 MOST_CONTACTS = 10_000
@@ -174,6 +174,3 @@ def record_of(given: ContactFields, names: Iterable[str]) -> dict[str, str | Non
         value = getattr(given, name)
         found[name] = json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
     return found
-
-
-assert set(TEXTS) <= set(Contact.model_fields)

@@ -16,7 +16,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from carillon.errors import Busy, CarillonError, Ours, WorkspaceError, Yours
+from carillon.errors import Busy, CarillonError, Ours, WorkspaceError
 
 MEDIA_TYPE = "application/problem+json"
 MOST_FAULTS = 100
@@ -73,8 +73,6 @@ def of_error(error: Exception) -> Problem:
         return error
     if isinstance(error, Busy | WorkspaceError):
         return Problem(503, "this could not be done just now; try again", Retry_After="30")
-    if isinstance(error, Yours):
-        return Problem(422, str(error))
     if isinstance(error, CarillonError) and not isinstance(error, Ours):
         return Problem(422, str(error))
     return Problem(500, f"this is a defect in Carillon ({type(error).__name__}); nothing was changed")

@@ -11,6 +11,7 @@
 - Forms: `field`, `number_field`, `choice`, `needed`, `all_right(*fields)`, `wrong(field, words)`.
 - Dialogs: `dialog(title)` and `await answer(made)`, `await confirm(title, words, yes, danger=)`,
   `await busy(title, fn)`.
+- Days of mailboxes: `day_strip(view)`, `slot_bar(counts)`.
 - Charts: `chart(options, label)`, `show(chart, options)`, `palette()`, `ink()`.
 
 Tones are good, warn, bad, info. Classes of the style sheet that pages may use: c-muted, c-small, c-strong,
@@ -20,6 +21,7 @@ for distances and widths, but never its colours: those have to follow the theme 
 
 from carillon.web.parts.cards import card, column, empty, grid, row, split, stat, tabs, way
 from carillon.web.parts.charts import chart, ink, palette, show
+from carillon.web.parts.daystrip import day_strip, slot_bar
 from carillon.web.parts.deeds import act, button, every, fault, read, toast, visit, work, work_long, write
 from carillon.web.parts.dialogs import answer, busy, confirm, dialog
 from carillon.web.parts.forms import all_right, choice, field, needed, number_field, wrong
@@ -57,6 +59,7 @@ __all__ = [
     "choice",
     "column",
     "confirm",
+    "day_strip",
     "day_words",
     "dialog",
     "dot",
@@ -79,6 +82,7 @@ __all__ = [
     "row",
     "show",
     "simple",
+    "slot_bar",
     "split",
     "stat",
     "tabs",

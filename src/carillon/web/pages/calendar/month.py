@@ -78,7 +78,7 @@ def _day(wish: Wish, found: Forecast, day: date, n: int, types_: Mapping[str, in
     share = percent(n / found.cap if found.cap else None, 0)
     made.props["aria-label"] = f"{day_words(day)}: {n:,} emails, {share} of the cap"
     if day == wish.today:
-        made.classes("c-today").props("aria-current=date")
+        made.classes("c-cal-today").props("aria-current=date")
     with made:
         with ui.element("div").classes("c-sheet-top"):
             text("span", str(day.day), "c-sheet-date")

@@ -1,10 +1,10 @@
-"""A year: twelve months of days, each as dark as the day is full."""
+"""Twelve months of days from the one of the address on, each day as dark as it is full."""
 
 from __future__ import annotations
 
 from calendar import monthcalendar
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 
 from nicegui import ui
 
@@ -18,21 +18,22 @@ _ABOVE = 6
 
 
 async def show_year(wish: Wish) -> None:
-    """The year around the day of the address."""
-    year = wish.at.year
-    first, last = date(year, 1, 1), date(year, 12, 31)
-    found = await volume(first, last)
-    bearings(wish, str(year), _in_year(wish.at, year - 1), _in_year(wish.at, year + 1))
+    """What lies ahead counts most: without a day in the address they begin with this month."""
+    first = wish.at.replace(day=1)
+    months = [_months_on(first, n) for n in range(12)]
+    found = await volume(first, _months_on(first, 12) - timedelta(days=1))
+    name = f"{first:%b %Y} to {months[-1]:%b %Y}"
+    bearings(wish, name, _months_on(first, -12), _months_on(first, 12))
     no_plan(found)
     days = by_day(found, wish.email_type)
-    figures(found, days, str(year), wish)
+    figures(found, days, "these twelve months", wish)
     with card("Emails a day", "Choose a day to see what goes on it, and to whom.") as place:
         with place:
             types(wish, found)
         legend(found)
-        with ui.element("div").classes("c-year"):
-            for month in range(1, 13):
-                _month(wish, found, days, year, month)
+        with ui.element("div").classes("c-cal-year"):
+            for begin in months:
+                _month(wish, found, days, begin)
 
 
 def figures(found: Forecast, days: Mapping[date, int], period: str, wish: Wish) -> None:
@@ -67,24 +68,24 @@ def shade(n: int, day: date, found: Forecast) -> int:
 def legend(found: Forecast) -> None:
     """What the shades mean."""
     words = ("none", "to 25 %", "to 50 %", "to 75 %", "to the cap", "above it", "overfull")
-    with ui.element("div").classes("c-legend"):
+    with ui.element("div").classes("c-cal-legend"):
         text("span", f"Share of the cap of {found.cap:,} emails a day:")
         for step, name in enumerate(words):
-            with ui.element("span").classes("c-legend-one"):
+            with ui.element("span").classes("c-cal-key"):
                 ui.element("i").classes(f"c-heat-{step}").props("aria-hidden=true")
                 text("span", name)
 
 
-def _month(wish: Wish, found: Forecast, days: Mapping[date, int], year: int, month: int) -> None:
-    begin = date(year, month, 1)
+def _month(wish: Wish, found: Forecast, days: Mapping[date, int], begin: date) -> None:
+    year, month = begin.year, begin.month
     total = sum(n for day, n in days.items() if (day.year, day.month) == (year, month))
-    with ui.element("section").classes("c-month"):
-        with link("", path_of(wish, view="month", at=begin), "c-month-name"):
-            text("h3", f"{begin:%B}")
+    with ui.element("section").classes("c-cal-month"):
+        with link("", path_of(wish, view="month", at=begin), "c-cal-name"):
+            text("h3", f"{begin:%B %Y}")
             text("span", number(total), "c-muted c-small")
-        with ui.element("div").classes("c-month-days"):
+        with ui.element("div").classes("c-cal-days"):
             for letter in "MTWTFSS":
-                text("span", letter, "c-month-letter").props("aria-hidden=true")
+                text("span", letter, "c-cal-letter").props("aria-hidden=true")
             for week in monthcalendar(year, month):
                 for number_of_day in week:
                     if number_of_day == 0:
@@ -96,16 +97,16 @@ def _month(wish: Wish, found: Forecast, days: Mapping[date, int], year: int, mon
 def _day(wish: Wish, found: Forecast, days: Mapping[date, int], day: date) -> None:
     n = days.get(day, 0)
     step = shade(n, day, found)
-    made = link("", path_of(wish, view="day", at=day), f"c-day c-heat-{step}", False)
+    made = link("", path_of(wish, view="day", at=day), f"c-cal-day c-heat-{step}", False)
     words = f"{day_words(day)}: {n:,} email{'' if n == 1 else 's'}{', overfull' if step == _ABOVE else ''}"
     made.props["aria-label"] = made.props["title"] = words
     if day == wish.today:
-        made.classes("c-today").props("aria-current=date")
+        made.classes("c-cal-today").props("aria-current=date")
     with made:
         text("span", str(day.day))
 
 
-def _in_year(day: date, year: int) -> date | None:
-    if not 1971 <= year <= 2120:
-        return None
-    return day.replace(year=year, day=min(day.day, 28) if day.month == 2 else day.day)
+def _months_on(first: date, n: int) -> date:
+    """The first day of the month so many months after another's."""
+    years, month = divmod(first.month - 1 + n, 12)
+    return date(first.year + years, month + 1, 1)

@@ -14,7 +14,7 @@ from carillon.store import mail_days, templates
 from carillon.store.engine import Connection
 from carillon.store.results import Result
 from carillon.web.pages.campaigns.changes import show_changes
-from carillon.web.pages.campaigns.deeds import archive, change, make_plan, pause, status_of, to, told
+from carillon.web.pages.campaigns.deeds import archive, edit, make_plan, pause, status_of, to, told
 from carillon.web.pages.campaigns.forms import CampaignForm, Known
 from carillon.web.pages.campaigns.overview import Seen, figures, show_overview
 from carillon.web.pages.campaigns.skipped import show_skipped
@@ -33,7 +33,7 @@ TABS = {
 
 
 @page("/campaigns/{id}", "Campaign", " ")
-async def campaign(id: int, tab: str = "overview", reason: str = "") -> None:
+async def campaign(id: int, tab: str = "overview", reason: str = "", who: int = 0) -> None:
     """One campaign."""
     kept, workspace = visit().site.remembered, visit().workspace
     seen = await read(lambda c: _look(c, workspace, id, told(kept, c)))
@@ -52,7 +52,7 @@ async def campaign(id: int, tab: str = "overview", reason: str = "") -> None:
     if tab == "targets":
         await show_targets(one, seen.targets)
     elif tab == "skipped":
-        await show_skipped(one, seen.skips, reason)
+        await show_skipped(one, seen.skips, reason, who)
     elif tab == "changes":
         await show_changes(id)
     else:
@@ -63,7 +63,7 @@ def _look(connection: Connection, workspace: Workspace, number: int, results: di
     """All that its page begins with. Raises InputError where there is no such campaign."""
     name = store.name_of(connection, number) if 0 < number < 1 << 63 else None
     if name is None:
-        raise InputError(f"there is no campaign {number}: it may never have been, or another workspace has it.")
+        raise InputError(f"there is no campaign {number} in this workspace.")
     instance = store.find(connection, name)
     known = store.types(connection, workspace.settings.campaign_types)
     return Seen(
@@ -98,12 +98,10 @@ async def _edit(one: Campaign) -> None:
     )
     name = one.instance.name
     made, place = dialog(f"Edit {name[:60]}", wide=True)
-    now, by = visit().workspace.clock.now(), visit().name
 
     async def save() -> None:
         if (wanted := form.read()) is not None:
-            _, changes = await change(lambda c: store.change(c, name, lambda old: replace(wanted, status=old.status), now, by))
-            made.submit(changes)
+            made.submit(await edit(name, lambda old: replace(wanted, status=old.status)))
 
     with place:
         form = CampaignForm(known, one.instance)

@@ -28,6 +28,15 @@ LABELS = {
     "active": "Active",
 }
 """The fields of a type as people read them."""
+SHORT = {
+    "respect_exclusion_windows": "Windows",
+    "enable_followups": "Follow-ups",
+    "days_before_event": "Days before",
+    "target_all_contacts": "All contacts",
+    "priority": "Priority",
+    "active": "Active",
+}
+"""The same at the head of a column."""
 HINTS = {
     "respect_exclusion_windows": "States' rules about when not to write. The law may demand it.",
     "enable_followups": "Write again after some days, by what the receiver did.",
@@ -68,16 +77,11 @@ class TypeForm:
 
     def __init__(self, old: CampaignType | None) -> None:
         shown = old or CampaignType("")
-        self._old = old
-        self._name = field(
-            "Name", shown.name, check=needed, hint="Small letters, digits and _, such as rate_increase"
-        )
-        self._name.set_enabled(old is None)
-        with grid(220):
+        with grid(220).classes("c-form"):
+            self._name = field("Name", shown.name, check=needed, hint="Small letters, digits and _")
+            self._name.set_enabled(old is None)
             self._numbers = {
-                name: number_field(
-                    LABELS[name], getattr(shown, name), hint=HINTS[name], least=low, most=high
-                )
+                name: number_field(LABELS[name], getattr(shown, name), hint=HINTS[name], least=low, most=high)
                 for name, (low, high) in _BOUNDS.items()
             }
         with column():
@@ -95,11 +99,9 @@ class TypeForm:
             if one.value is None:
                 wrong(one, "is needed")
                 return None
-        return CampaignType(
-            str(self._name.value).strip(),
-            **{name: bool(one.value) for name, one in self._flags.items()},  # type: ignore[arg-type]
-            **{name: int(one.value or 0) for name, one in self._numbers.items()},  # type: ignore[arg-type]
-        )
+        given: dict[str, Any] = {name: bool(one.value) for name, one in self._flags.items()}
+        given |= {name: int(one.value or 0) for name, one in self._numbers.items()}
+        return CampaignType(str(self._name.value).strip(), **given)
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ class CampaignForm:
     def __init__(self, known: Known, old: Instance | None) -> None:
         self._old = old
         shown = old or Instance(0, next(iter(known.types), ""), "")
-        with grid(220):
+        with grid(220).classes("c-form"):
             names = {name: name.replace("_", " ") for name in {**known.types, shown.campaign_type: None}}
             self.kind = choice("Type", names, shown.campaign_type)
             self.name = field(
@@ -126,18 +128,20 @@ class CampaignForm:
                 one.set_enabled(old is None)
             self._email = self._template("Email template", shown.email_template, known)
             self._sms = self._template("SMS template", shown.sms_template, known)
-            self._start = day_field("First day", shown.start, "The first day its emails may leave; empty: any")
+            self._start = day_field("First day", shown.start, "Nothing leaves before it; empty: any")
             self._end = day_field("Last day", shown.end, "Nothing leaves after it; empty: any")
-        with ui.expansion("Otherwise than its type", value=bool(set(TYPE_FIELDS) & set(shown.metadata))):
+        with ui.expansion("Otherwise than its type").classes("w-full") as more:
             self._overrides(shown)
+        more.set_value(bool(set(TYPE_FIELDS) & set(shown.metadata)))
         others = {key: value for key, value in shown.metadata.items() if key not in TYPE_FIELDS}
-        self._metadata = field(
-            "Further metadata",
-            json.dumps(others, ensure_ascii=False, indent=1) if others else "",
-            lines=True,
-            hint='A JSON object: followup_templates, variants, account_group, your own keys: {"note": "x"}',
-            check=lambda given: _object(given)[1],
-        )
+        with ui.element("div").classes("c-form"):
+            self._metadata = field(
+                "Further metadata",
+                json.dumps(others, ensure_ascii=False, indent=1) if others else "",
+                lines=True,
+                hint='A JSON object: followup_templates, variants, account_group, your own keys: {"note": "x"}',
+                check=lambda given: _object(given)[1],
+            )
 
     def read(self) -> Instance | None:
         """The campaign as it is wanted; None: a field is wrong, and says so."""
@@ -150,9 +154,7 @@ class CampaignForm:
             return None
         metadata: dict[str, Any] = dict(_object(self._metadata.value)[0])
         metadata |= {name: one.value for name, one in self._flags.items() if one.value != _SAME}
-        metadata |= {
-            name: int(one.value) for name, one in self._numbers.items() if one.value is not None
-        }
+        metadata |= {name: int(one.value) for name, one in self._numbers.items() if one.value is not None}
         old = self._old or Instance(0, str(self.kind.value or ""), str(self.name.value).strip())
         return replace(
             old,
@@ -168,8 +170,8 @@ class CampaignForm:
         return choice(label, names, value or "", with_input=True)
 
     def _overrides(self, shown: Instance) -> None:
-        text("p", "What is left empty is as the type has it, also when the type is changed.", "c-muted c-small")
-        with grid(220):
+        text("p", "What is left empty is as the type has it, also when that is changed.", "c-muted c-small")
+        with grid(220).classes("c-form"):
             self._numbers = {
                 name: number_field(LABELS[name], shown.metadata.get(name), least=low, most=high)
                 for name, (low, high) in _BOUNDS.items()

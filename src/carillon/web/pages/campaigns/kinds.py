@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from nicegui import ui
 
@@ -11,9 +12,10 @@ from carillon.campaigns import TYPE_FIELDS, Campaign, CampaignType
 from carillon.errors import InputError
 from carillon.store import campaigns
 from carillon.web.pages.campaigns.deeds import change
-from carillon.web.pages.campaigns.forms import LABELS, TypeForm
+from carillon.web.pages.campaigns.forms import SHORT, TypeForm
 from carillon.web.parts import (
     Column,
+    act,
     answer,
     badge,
     button,
@@ -34,16 +36,17 @@ _MOST = 12
 """Campaigns named of one priority."""
 
 
-def show_types(types: Mapping[str, CampaignType], found: Sequence[Campaign]) -> None:
-    """The tab."""
+def show_types(types: Mapping[str, CampaignType], found: Sequence[Campaign], edit: str) -> None:
+    """The tab. `edit`: the type that is open to be changed."""
+    may = visit().may(Role.EDITOR)
     fixed = visit().workspace.settings.campaign_types
-    with card("Types", "What campaigns of a kind have in common. Choose one to change it.", flush=True) as place:
+    with card("Types", "What campaigns of a kind share. Choose one to change it.", flush=True) as place:
         with place:
             button("New type", "add", lambda: edit_type(None), role=Role.EDITOR, look="primary")
-        table = simple(
+        simple(
             [
-                Column("name", "Type"),
-                *(Column(name, LABELS[name], number=name in ("priority", "days_before_event"))
+                Column("name", "Type", link="href"),
+                *(Column(name, SHORT[name], number=name in ("priority", "days_before_event"))
                   for name in TYPE_FIELDS),
                 Column("used", "Campaigns", number=True),
                 Column("place", "Defined in", wide=True),
@@ -52,6 +55,7 @@ def show_types(types: Mapping[str, CampaignType], found: Sequence[Campaign]) -> 
                 {name: number(getattr(one, name)) for name in TYPE_FIELDS}
                 | {
                     "name": one.name,
+                    "href": f"/campaigns?{urlencode({'tab': 'types', 'edit': one.name})}" if may else "",
                     "used": number(sum(each.type.name == one.name for each in found)),
                     "place": "carillon.yaml" if one.name in fixed else "database",
                 }
@@ -59,19 +63,9 @@ def show_types(types: Mapping[str, CampaignType], found: Sequence[Campaign]) -> 
             ],
             "Types of campaigns",
         )  # fmt: skip
-        if visit().may(Role.EDITOR):
-            table.classes("c-clicks")
-            table.on("row-click", lambda e: _open(types, e.args[1]["name"]), args=[[], None, None])
-            with ui.element("div").classes("c-tools"):
-                for one in types.values():
-                    button(f"Edit {one.name}", "edit", lambda one=one: edit_type(one), role=Role.EDITOR,
-                           look="quiet")  # fmt: skip
     _priorities(found)
-
-
-async def _open(types: Mapping[str, CampaignType], name: str) -> None:
-    if name in types:
-        await edit_type(types[name])
+    if edit in types and may:
+        ui.timer(0.1, act(lambda: edit_type(types[edit])), once=True)
 
 
 async def edit_type(old: CampaignType | None) -> None:

@@ -17,8 +17,8 @@ from carillon.store.results import Result
 from carillon.web.pages.campaigns.changes import show_changes
 from carillon.web.pages.campaigns.deeds import change, make_plan, status_of, told
 from carillon.web.pages.campaigns.forms import CampaignForm, Known
-from carillon.web.pages.campaigns.outreach import show_outreach
 from carillon.web.pages.campaigns.kinds import show_types
+from carillon.web.pages.campaigns.outreach import show_outreach
 from carillon.web.parts import (
     Column,
     Query,
@@ -66,12 +66,10 @@ class Around:
 
 
 @page("/campaigns", "Campaigns", "What goes to whom beside the mail of each contact's own dates.")
-async def campaigns(tab: str = "campaigns", status: str = "") -> None:
+async def campaigns(tab: str = "campaigns", status: str = "", edit: str = "") -> None:
     """The list and what belongs to it."""
     defined = visit().workspace.settings.campaign_types
-    around = await read(
-        lambda c: Around(store.types(c, defined), store.campaigns(c, defined))
-    )
+    around = await read(lambda c: Around(store.types(c, defined), store.campaigns(c, defined)))
     with actions():
         if tab not in ("outreach",):
             button("Make the plan", "event_repeat", make_plan, role=Role.EDITOR)
@@ -81,7 +79,7 @@ async def campaigns(tab: str = "campaigns", status: str = "") -> None:
         for key, words in TABS.items():
             link(words, f"/campaigns?tab={key}", "", key == tab)
     if tab == "types":
-        show_types(around.types, around.campaigns)
+        show_types(around.types, around.campaigns, edit)
     elif tab == "outreach":
         await show_outreach()
     elif tab == "changes":
@@ -113,14 +111,18 @@ async def new(around: Around) -> None:
 
 async def _list(around: Around, status: str) -> None:
     if not around.campaigns:
-        with card(), empty(
-            "campaign",
-            "No campaign yet",
-            "A campaign writes once to many about one thing: a rate that rises, a new policy, a season's offer. "
-            "Make one of a type, say whom it goes to, and make the plan: nothing is sent before its day.",
-            "New campaign",
-            lambda: new(around),
-        ) as more, more:
+        with (
+            card(),
+            empty(
+                "campaign",
+                "No campaign yet",
+                "A campaign writes once to many about one thing: a rate that rises, a new policy, an offer. "
+                "Make one of a type, say whom it goes to, and make the plan: nothing is sent before its day.",
+                "New campaign",
+                lambda: new(around),
+            ) as more,
+            more,
+        ):
             way("See the types", "/campaigns?tab=types", "plain")
         return
     kept = visit().site.remembered
@@ -193,7 +195,10 @@ def dates(one: Campaign) -> str:
     if start is None and end is None:
         return "any day"
     return " ".join(
-        [*([f"from {start.day} {start:%b %Y}"] if start else []), *([f"to {end.day} {end:%b %Y}"] if end else [])]
+        [
+            *([f"from {start.day} {start:%b %Y}"] if start else []),
+            *([f"to {end.day} {end:%b %Y}"] if end else []),
+        ]
     )
 
 

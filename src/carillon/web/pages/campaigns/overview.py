@@ -65,20 +65,17 @@ def figures(seen: Seen) -> None:
             stat("Targets", "all", f"contacts; {number(named)} by name", href=f"{path}?tab=targets")
         else:
             stat("Targets", number(named), "contacts by name", href=f"{path}?tab=targets")
-        stat("Planned", number(found.planned), "emails to come", href=_calendar(one))
+        stat("Planned", number(found.planned), "emails to come")
         tone = "warn" if skipped else ""
         stat("Skipped", number(skipped), "see why", href=f"{path}?tab=skipped", tone=tone)
         stat("Sent", number(left), "emails")
         for kind, name in ((EventKind.OPENED, "Opened"), (EventKind.CLICKED, "Clicked"),
                            (EventKind.REPLIED, "Replied")):  # fmt: skip
             n = found.answers.get(kind, 0)
-            stat(name, number(n), f"{percent(n / left if left else None)} of those sent")
+            stat(name, number(n), f"{percent(n / left)} of those sent" if left else "none sent yet")
         bad = found.emails.get(Status.BOUNCED, 0)
-        stat("Bounced", number(bad), percent(bad / left if left else None), tone="bad" if bad else "")
-
-
-def _calendar(one: Campaign) -> str:
-    return f"/campaigns/{one.instance.id}?{urlencode({'tab': 'overview'})}#days"
+        words = f"{percent(bad / left)} of those sent" if left else "none sent yet"
+        stat("Bounced", number(bad), words, tone="bad" if bad else "")
 
 
 async def show_overview(seen: Seen, today: date) -> None:
@@ -95,8 +92,7 @@ async def _days(one: Campaign, today: date) -> None:
     first, last = today - BACK, today + AHEAD
     volumes = await read(lambda c: forecast.volumes(c, day_number(first), day_number(last)))
     mine = [each for each in volumes if each.campaign == name]
-    with card("When its emails go", "Choose a bar to see the day, and to whom they go.") as place:
-        place.parent_slot.parent.props("id=days") if place.parent_slot else None
+    with card("When its emails go", "Choose a bar to see the day, and to whom they go."):
         if not mine:
             text("p", "None is planned and none was sent. The plan is made every night, or by Make the plan.",
                  "c-muted")  # fmt: skip

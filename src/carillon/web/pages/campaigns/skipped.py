@@ -18,6 +18,7 @@ from carillon.web.parts import (
     Query,
     Rows,
     Table,
+    act,
     answer,
     badge,
     button,
@@ -31,7 +32,7 @@ from carillon.web.parts import (
     way,
     work,
 )
-from carillon.words import SkipReason, Status
+from carillon.words import Role, SkipReason, Status
 
 REASONS = {
     SkipReason.YEAR_ROUND_EXCLUSION.word: "The state allows no such mail all year round.",
@@ -45,58 +46,68 @@ REASONS = {
 }
 
 
-async def show_skipped(one: Campaign, skips: dict[str, int], reason: str) -> None:
-    """The tab."""
+async def show_skipped(one: Campaign, skips: dict[str, int], reason: str, who: int) -> None:
+    """The tab. `who`: the contact whose explanation is open; 0: nobody's."""
     wanted = reason if reason in REASONS else ""
     if not skips:
-        with card(), empty(
-            "task_alt",
-            "Nobody is skipped",
-            "Every target that may be written to gets its email, as far as the plan goes. Who cannot be written "
-            "to at all, for want of an address or by an opt-out, has no email in the plan.",
-        ) as more, more:
+        with (
+            card(),
+            empty(
+                "task_alt",
+                "Nobody is skipped",
+                "Every target that may be written to gets its email, as far as the plan goes. Who cannot be "
+                "written to at all, for want of an address or by an opt-out, has no email in the plan.",
+            ) as more,
+            more,
+        ):
             way("Whom it goes to", f"/campaigns/{one.instance.id}?tab=targets", "plain")
         return
     with card("Why emails are skipped", "Choose a reason to see whom it concerns.", flush=True):
-        with ui.element("div").classes("c-list"):
-            for word, n in skips.items():
-                path = f"/campaigns/{one.instance.id}?{urlencode({'tab': 'skipped', 'reason': word})}"
-                with link("", path, "c-item", word == wanted):
-                    with ui.element("div").classes("c-grow"):
-                        text("div", word.replace("_", " "), "c-strong")
-                        text("div", REASONS.get(word, ""), "c-muted c-small")
-                    text("span", number(n), "c-strong c-num")
+        _reasons(one, skips, wanted)
     title = f"Skipped: {wanted.replace('_', ' ')}" if wanted else "Skipped"
     total = skips.get(wanted, 0) if wanted else sum(skips.values())
 
     def fetch(connection: Connection, query: Query) -> Rows:
         found = mail_days.skipped_of(connection, one.instance.id, wanted or None, query.cursor, query.limit)
-        return Rows([_row(each) for each in found.items], found.last, total)
+        return Rows([_row(each, one.instance.id, wanted) for each in found.items], found.last, total)
 
-    with card(title, "Choose a row to see the rule, its dates and what comes instead.", flush=True) as place:
+    with card(title, "Choose a contact to see the rule and its dates.", flush=True) as place:
         if wanted:
             with place:
                 way("All reasons", f"/campaigns/{one.instance.id}?tab=skipped", "plain")
         table = Table(
             [
-                Column("email", "Contact"),
-                Column("day", "Was to go"),
+                Column("email", "Contact", link="href"),
+                Column("day", "Was to go", wide=True),
                 Column("reason", "Why", badge="tone"),
                 Column("what", "Email", wide=True),
             ],
             fetch,
-            on_open=lambda row: _explain(one.instance.name, int(row["contact"]), str(row["email"])),
             nothing="Nobody.",
             label="Skipped emails",
             limit=25,
         )
         await table.show()
+    if who:
+        ui.timer(0.1, act(lambda: _explain(one.instance.name, who), role=Role.VIEWER), once=True)
 
 
-def _row(one: mail_days.Skipped) -> dict[str, Any]:
+def _reasons(one: Campaign, skips: dict[str, int], wanted: str) -> None:
+    with ui.element("div").classes("c-list"):
+        for word, n in skips.items():
+            path = f"/campaigns/{one.instance.id}?{urlencode({'tab': 'skipped', 'reason': word})}"
+            with link("", path, "c-item", word == wanted):
+                with ui.element("div").classes("c-grow"):
+                    text("div", word.replace("_", " "), "c-strong")
+                    text("div", REASONS.get(word, ""), "c-muted c-small")
+                text("span", number(n), "c-strong c-num")
+
+
+def _row(one: mail_days.Skipped, campaign: int, reason: str) -> dict[str, Any]:
+    asked = {"tab": "skipped", "reason": reason, "who": one.contact_id}
     return {
         "id": one.id,
-        "contact": one.contact_id,
+        "href": f"/campaigns/{campaign}?{urlencode(asked)}",
         "email": one.email or f"contact {one.contact_id}",
         "day": day_words(date_of(one.day)),
         "reason": one.reason.replace("_", " "),
@@ -105,10 +116,12 @@ def _row(one: mail_days.Skipped) -> dict[str, Any]:
     }
 
 
-async def _explain(campaign: str, contact: int, name: str) -> None:
+async def _explain(campaign: str, contact: int) -> None:
     """What becomes of the campaign's emails to one contact, in the planner's own words."""
-    found = (await work(lambda workspace: inquire.explain(workspace, str(contact))))[0]
-    made, place = dialog(name[:80], wide=True)
+    told = await work(lambda workspace: inquire.explain(workspace, str(contact)))
+    # Somebody else's external id may be the same number.
+    found = next(each for each in told if each.contact.id == contact)
+    made, place = dialog((found.contact.email or f"contact {contact}")[:80], wide=True)
     with place:
         for words in found.why_not:
             text("p", words, "c-warn")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 
 from nicegui import ui
 
 from carillon.errors import InputError
 from carillon.files.enroll_run import why
+from carillon.files.forget_run import export_contact, forget_contact
 from carillon.jobs import sequences as jobs
 from carillon.store import campaigns, meant, sequences, suppressions
 from carillon.store.contact_search import Found
@@ -151,6 +153,28 @@ async def enroll(one: Found, again: Again) -> None:
     if found := await answer(made):
         toast(f"Enrolled in {found}.")
         await again()
+
+
+async def hand_out(one: Found) -> None:
+    """All that is known of a contact, as a file."""
+    found = await work(lambda workspace: export_contact(workspace, one.id))
+    content = json.dumps(found, ensure_ascii=False, indent=2).encode()
+    ui.download.content(content, f"contact-{one.id}.json", "application/json")
+
+
+async def forget(one: Found, again: Again) -> None:
+    """Erase what is known of a contact, after asking: it cannot be undone."""
+    words = (
+        "Its data are erased for good, and what waits to be sent to it is cancelled. A keyed hash of its "
+        "address is kept, so that it stays suppressed if a later list has it. What was sent stays in the books as "
+        "numbers. Backups and reports of imports hold it until they are deleted."
+    )
+    if not await confirm("Forget this contact for good?", words, "Forget", danger=True):
+        return
+    by = visit().name
+    await work(lambda workspace: forget_contact(workspace, one.id, by))
+    toast(f"Contact {one.id} is forgotten.")
+    await again()
 
 
 async def take_out(one: Found, name: str, again: Again) -> None:

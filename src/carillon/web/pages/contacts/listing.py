@@ -140,7 +140,7 @@ async def _table(given: dict[str, str], around: _Around) -> None:
             _COLUMNS,
             fetch,
             filters={name: value for name, value in given.items() if value},
-            nothing="Nobody is like that. Take a filter away, or search by the beginning of an address or name.",
+            nothing="Nobody is like that. Take a filter away, or look for the beginning of a name.",
             label="Contacts",
         )
         table.tools.set_visibility(True)
@@ -153,9 +153,7 @@ async def _table(given: dict[str, str], around: _Around) -> None:
             ui.input("Tag", value=given["tag"], on_change=lambda e: narrow("tag", e.value)).props(
                 "outlined dense clearable debounce=400"
             ).style("width: 130px")
-        words = (
-            f"{around.domains:,} domains are suppressed as a whole: who is there is not listed here."
-        )
+        words = f"{around.domains:,} domains are suppressed as a whole: who is there is not listed here."
         note_domains = note(words)
         note_domains.classes("mx-4 mb-3")
         note_domains.set_visibility(bool(around.domains) and given["status"] == _SUPPRESSED)
@@ -198,25 +196,31 @@ def _found(connection: Connection, given: dict[str, str], query: Query) -> Slice
 
 def _searched(connection: Connection, words: str, wanted: Wanted, query: Query) -> Slice[Found]:
     """By id or external id; else by address; and when those are through, by last name, or both names."""
-    part, after = query.cursor or ("email", None)
+    part, *key = query.cursor or ("email",)
+    after = (str(key[0]), int(key[1])) if key else None
     first, _, last = words.rpartition(" ")
     if words.isdecimal():
         found = [contact_search.find(connection, one.id) for one in people.find(connection, words)]
         return Slice([one for one in found if one is not None], None)
-    if part == "email" and not first:
-        by_email = replace(wanted, email=words)
-        found_now = contact_search.search(connection, by_email, after, query.limit)
-        if found_now.last is not None or "@" in words:
-            last_key = None if found_now.last is None else ("email", found_now.last)
-            return Slice(found_now.items, last_key)
-        rest = query.limit - len(found_now.items)
-        named = _by_name(connection, words, "", wanted, None, max(rest, 1))
-        return Slice([*found_now.items, *named.items][: query.limit], named.last)
-    return _by_name(connection, last, first, wanted, after, query.limit)
+    if part == "name" or first:
+        return _by_name(connection, last, first, wanted, after, query.limit)
+    mailed = contact_search.search(connection, replace(wanted, email=words), after, query.limit)
+    if mailed.last is not None or "@" in words:
+        return Slice(mailed.items, None if mailed.last is None else ("email", *mailed.last))
+    room = query.limit - len(mailed.items)
+    if not room:
+        return Slice(mailed.items, ("name",))
+    named = _by_name(connection, words, "", wanted, None, room)
+    return Slice([*mailed.items, *named.items], named.last)
 
 
 def _by_name(
-    connection: Connection, last: str, first: str, wanted: Wanted, after: Any, limit: int
+    connection: Connection,
+    last: str,
+    first: str,
+    wanted: Wanted,
+    after: tuple[str, int] | None,
+    limit: int,
 ) -> Slice[Found]:
     """Whoever was found by address already is not told again."""
     named = replace(wanted, last_name=last, first_name=first or None)
@@ -227,7 +231,7 @@ def _by_name(
         for one in found.items
         if again is None or not (one.texts["email"] or "").lower().startswith(again)
     ]
-    return Slice(items, None if found.last is None else ("name", found.last))
+    return Slice(items, None if found.last is None else ("name", *found.last))
 
 
 async def _export() -> None:

@@ -18,6 +18,7 @@ from carillon.web.pages.contacts.story import story
 from carillon.web.pages.contacts.words import plain, standing
 from carillon.web.pages.contacts.year import year
 from carillon.web.parts import (
+    act,
     badge,
     button,
     card,
@@ -95,6 +96,10 @@ async def contact(id: int) -> None:
                 "Suppress", "block", lambda: deeds.suppress(person.found, again),
                 role=Role.EDITOR, look="danger-plain",
             )  # fmt: skip
+        with button("", "more_vert", look="plain").props('aria-label="More"') as more, ui.menu():
+            ui.menu_item("Export what is known", act(lambda: deeds.hand_out(person.found), role=Role.EDITOR))
+            ui.menu_item("Forget for good", act(lambda: deeds.forget(person.found, again), role=Role.ADMIN))
+        more.set_visibility(visit().may(Role.EDITOR) and bool(person.found.texts["email"]))
         button("Edit", "edit", edit, role=Role.EDITOR, look="primary")
 
     @ui.refreshable

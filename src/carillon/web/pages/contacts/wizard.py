@@ -127,7 +127,7 @@ def _told(path: Path, name: str) -> Iterator[None]:
         raise InputError(str(error).replace(str(path), name)) from error
 
 
-def _columns(given: _List, seen: Callable[[ImportReport | None], None]) -> None:
+def _columns(given: _List, seen: Callable[[ImportReport | None], object]) -> None:
     """What each column is taken for, to be changed."""
 
     async def dry_run() -> None:
@@ -190,7 +190,7 @@ async def _run(given: _List, *, dry_run: bool) -> ImportReport:
         return await busy(title, do)
 
 
-def _outcome(given: _List, report: ImportReport, done: Callable[[ImportReport], None]) -> None:
+def _outcome(given: _List, report: ImportReport, done: Callable[[ImportReport], object]) -> None:
     """What would happen, or what did; then the next step."""
     taken = report.read - report.rejected
     title = "3. What would happen" if report.dry_run else "Done"
@@ -213,7 +213,7 @@ def _outcome(given: _List, report: ImportReport, done: Callable[[ImportReport], 
         _problems(given, report)
 
 
-def _next(given: _List, report: ImportReport, taken: int, done: Callable[[ImportReport], None]) -> None:
+def _next(given: _List, report: ImportReport, taken: int, done: Callable[[ImportReport], object]) -> None:
     if not taken:
         note("No row of this list can be taken. Is each column what it should be?", "bad")
         return

@@ -6,7 +6,12 @@ from carillon.words import ContactStatus, IssueCode
 
 STATUSES = {one.value: one.value.replace("_", " ") for one in ContactStatus}
 ISSUES = {one.value: one.value.replace("_", " ") for one in IssueCode}
-_TONES = {ContactStatus.ACTIVE: "good", ContactStatus.OPTED_OUT: "warn", ContactStatus.BOUNCED: "bad"}
+_TONES = {
+    ContactStatus.ACTIVE: "good",
+    ContactStatus.OPTED_OUT: "warn",
+    ContactStatus.BOUNCED: "bad",
+    ContactStatus.DELETED: "",
+}
 
 
 def standing(status: str, is_suppressed: bool) -> tuple[str, str]:

@@ -91,7 +91,11 @@ async def activate(name: str, refresh: Callable[[], Awaitable[None]]) -> None:
         with ui.element("div").classes("c-actions"):
             button("Cancel", do=made.close)
             go = button("Begin now", "rocket_launch", start, role=Role.EDITOR, look="primary")
-    await look()
+            go.set_enabled(False)
+        with shown:
+            text("p", "One moment: the templates are looked at.", "c-muted")
+        # Rendering them takes a second or two: the question is there meanwhile.
+        ui.timer(0.05, act(look, role=Role.VIEWER), once=True)
     done = await answer(made)
     if done is None:
         return

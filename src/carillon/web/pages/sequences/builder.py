@@ -21,7 +21,7 @@ from carillon.store import accounts, outreach, sequences, templates
 from carillon.store.engine import Connection
 from carillon.web.pages.sequences import canvas, panel, rules
 from carillon.web.pages.sequences.words import KINDS
-from carillon.web.parts import act, answer, button, confirm, dialog, icon, number, text, toast, visit, work
+from carillon.web.parts import answer, button, confirm, dialog, icon, number, text, toast, visit, work
 from carillon.words import Role, StepType
 
 MOST_UNDONE = 100
@@ -52,7 +52,10 @@ class Known:
 
 @dataclass
 class Builder:
-    """One place to draw; `show()` draws it."""
+    """One place to draw; `show()` draws it.
+
+    Its deeds are done in its own place: what was clicked is drawn anew meanwhile, and is gone with it.
+    """
 
     draft: Draft
     known: Known
@@ -100,14 +103,14 @@ class Builder:
     async def show(self) -> None:
         """Draw it."""
         await self._check()
-        with ui.element("div").classes("c-flow"):
+        with ui.element("div").classes("c-flow") as self._root:
             if self.may_edit:
                 canvas.palette()
             with ui.element("div").classes("c-flow-middle"):
                 self._bar = ui.element("div").classes("c-flow-bar")
                 self._canvas = ui.element("div").classes("c-flow-canvas").props('role="group"')
                 self._canvas.props["aria-label"] = "Steps"
-            self._panel = ui.element("aside").classes("c-flow-panel").props('aria-label="Settings of the step"')
+            self._panel = ui.element("aside").classes("c-flow-panel").props('aria-label="Settings"')
         self._draw()
         self._draw_panel()
 
@@ -126,7 +129,8 @@ class Builder:
         if not part or select is not None:
             self._draw_panel()
         else:
-            self._editing.tell()
+            with self._root:
+                self._editing.tell()
 
     async def take(self, draft: Draft, source: str) -> None:
         """Go on with what a file says; it is stored to the letter, if nothing is drawn afterwards."""
@@ -170,7 +174,8 @@ class Builder:
 
     async def ask_kind(self, way: Way) -> None:
         """Which step to put on a way: for keyboards and phones, where nothing is dragged."""
-        made, place = dialog("Add a step")
+        with self._root:
+            made, place = dialog("Add a step")
         with place, ui.element("div").classes("c-flow-kinds"):
             for kind, (name, symbol, words) in KINDS.items():
                 with (
@@ -188,15 +193,24 @@ class Builder:
 
     async def save(self) -> None:
         """Store it, after saying what changes for whom."""
-        if self.faults:
-            first = self.faults[0]
-            self.select(self._key(first) if 0 <= first.step < self.count else None)
-            n = len(self.faults)
-            toast(f"Not saved: {n} {'thing has' if n == 1 else 'things have'} to be mended first.", "bad")
-            return
-        written = read(self.text, "the sequence")
-        if not await self._agreed(written):
-            return
+        with self._root:
+            if self.faults:
+                self._refuse()
+                return
+            written = read(self.text, "the sequence")
+            if await self._agreed(written):
+                await self._store(written)
+
+    def focus(self, key: str) -> None:
+        """The focus goes with a step, which was drawn anew."""
+        self._root.client.run_javascript(canvas.focusing(key))
+
+    def _refuse(self) -> None:
+        first, n = self.faults[0], len(self.faults)
+        self.select(self._key(first) if 0 <= first.step < self.count else None)
+        toast(f"Not saved: {n} {'thing has' if n == 1 else 'things have'} to be mended first.", "bad")
+
+    async def _store(self, written: Written) -> None:
         by = visit().name
         done = await work(lambda workspace: jobs.apply(workspace, written, by))
         self.version, self.source = done.sequence.version, done.sequence.source
@@ -257,7 +271,7 @@ class Builder:
         self._canvas.clear()
         with self._canvas:
             canvas.draw(self)
-        ui.run_javascript(LEAVING.format("true" if self.is_changed else "false"))
+        self._root.client.run_javascript(LEAVING.format("true" if self.is_changed else "false"))
 
     def _toolbar(self) -> None:
         n = len(self.faults)
@@ -272,25 +286,17 @@ class Builder:
                 text("span", "not saved yet", "c-warn")
         button("Settings", "tune", lambda: self.select(None), look="quiet")
         if self.may_edit:
-            button("", "undo", self.undo, look="quiet").props('aria-label="Undo"').set_enabled(
-                bool(self._past)
-            )
-            button("Save", "save", self.save, role=Role.EDITOR, look="primary").set_enabled(
-                bool(self.draft.items) and (self.is_changed or not self.version)
-            )
+            back = button("", "undo", self.undo, look="quiet").props('aria-label="Undo"')
+            back.set_enabled(bool(self._past))
+            store = button("Save", "save", self.save, role=Role.EDITOR, look="primary")
+            store.set_enabled(bool(self.draft.items) and (self.is_changed or not self.version))
 
     def _draw_panel(self) -> None:
         self._panel.clear()
         item = None if self.selected is None else self.draft.item(self.selected)
-        self._panel.classes(
-            add="c-flow-open" if item is not None else "", remove="" if item is not None else "c-flow-open"
-        )
+        is_open = "c-flow-open"
+        self._panel.classes(add=is_open if item else "", remove="" if item else is_open)
         with self._panel:
             self._editing: panel.Fields = rules.Rules(self) if item is None else panel.Panel(self, item.key)
             self._editing.draw()
             self._editing.tell()
-
-
-def edits(do: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
-    """A change of the draft as a handler: nothing is stored by it, so that anybody may try."""
-    return act(do, role=Role.VIEWER)

@@ -86,29 +86,60 @@ def _lane(builder: Builder, lane: Lane, meet: str | None) -> None:
         if node.before is not None:
             _gap(builder, node.before)
         elif place:
-            ui.element("div").classes("c-flow-line")
+            ui.element("div").classes("c-flow-line" if _comes_down(lane.nodes[place - 1]) else "c-flow-pause")
         _card(builder, node)
         if node.lanes is not None:
-            _fork(builder, node)
+            _fork(builder, node, node.lanes)
     if lane.end is not None:
         _gap(builder, lane.end)
-    if lane.to is not None and lane.to != meet:
-        text("div", f"goes to {lane.to}", "c-flow-chip c-is-way")
-    elif lane.to is not None:
-        text("div", "goes on below", "c-flow-chip c-is-quiet")
-    elif lane.end is not None:
+        _end(lane, meet)
+    elif lane.to is not None and lane.to != meet:
+        _end(lane, meet)
+
+
+def _end(lane: Lane, meet: str | None) -> None:
+    if lane.to is None:
         text("div", "End", "c-flow-chip")
+    elif lane.to != meet:
+        text("div", f"goes to {lane.to}", "c-flow-chip c-is-way")
 
 
-def _fork(builder: Builder, node: Node) -> None:
+def _fork(builder: Builder, node: Node, lanes: tuple[Lane, Lane]) -> None:
+    """Both ways side by side; one without steps beside the other, which reads on below."""
+    drawn = list(zip(("Yes", "No"), lanes, ("good", "warn"), strict=True))
+    empty = [one for one in drawn if not one[1].nodes]
+    if not empty:
+        with ui.element("div").classes("c-flow-fork"):
+            for words, lane, tone in drawn:
+                with ui.element("div").classes("c-flow-lane c-flow-branch") as made:
+                    made.props["role"] = "group"
+                    made.props["aria-label"] = f"{node.item.key}: {words.lower()}"
+                    text("div", words, f"c-badge c-is-{tone}")
+                    _lane(builder, lane, node.meet)
+        return
+    for words, lane, tone in empty:
+        with ui.element("div").classes("c-flow-side"):
+            text("div", words, f"c-badge c-is-{tone}")
+            if lane.end is not None:
+                _gap(builder, lane.end)
+            _end(lane, None)
+    for words, lane, tone in drawn:
+        if lane.nodes:
+            ui.element("div").classes("c-flow-line c-is-short")
+            text("div", words, f"c-badge c-is-{tone}")
+            _lane(builder, lane, node.meet)
+
+
+def _comes_down(node: Node) -> bool:
+    """Whether what is drawn last of a fork leads to what is drawn below it."""
     assert node.lanes is not None
-    with ui.element("div").classes("c-flow-fork"):
-        for words, lane, tone in zip(("Yes", "No"), node.lanes, ("good", "warn"), strict=True):
-            with ui.element("div").classes(f"c-flow-lane c-flow-branch c-is-{tone}") as made:
-                made.props["role"] = "group"
-                made.props["aria-label"] = f"{node.item.key}: {words.lower()}"
-                text("div", words, f"c-badge c-is-{tone}")
-                _lane(builder, lane, node.meet)
+    last = [lane for lane in node.lanes if lane.nodes] or list(node.lanes)
+    return any(lane.to is not None and lane.to == node.meet and _leads_on(lane) for lane in last)
+
+
+def _leads_on(lane: Lane) -> bool:
+    """Whether the last thing that is drawn of a lane is its way on."""
+    return lane.end is not None or (lane.nodes[-1].lanes is not None and _comes_down(lane.nodes[-1]))
 
 
 def _card(builder: Builder, node: Node) -> None:
@@ -129,7 +160,7 @@ def _card(builder: Builder, node: Node) -> None:
         else:
             moved = builder.draft.up if key == "AltArrowUp" else builder.draft.down
             await builder.change(moved(item.key), item.key)
-        _focus(item.key)
+        builder.focus(item.key)
 
     made.classes(classes).props('role="button" tabindex="0"')
     made.props["aria-label"] = f"{name} {item.key}: {summary(item)}"
@@ -189,9 +220,9 @@ def _draggable(what: str) -> ui.element:
     return made.on("dragstart", js_handler=_GRAB).on("dragend", js_handler=_LEAVE_ALL)
 
 
-def _focus(key: str) -> None:
-    """The focus goes with the step, which was drawn anew."""
-    ui.run_javascript(
+def focusing(key: str) -> str:
+    """A script that gives a step the focus."""
+    return (
         f"setTimeout(() => [...document.querySelectorAll('[data-step]')]"
         f".find((one) => one.dataset.step === {_js(key)})?.focus(), 50)"
     )
@@ -200,5 +231,3 @@ def _focus(key: str) -> None:
 def _js(words: str) -> str:
     """A text in a script, whatever is in it."""
     return "'" + "".join(f"\\u{ord(one):04x}" if ord(one) < 0x10000 else "" for one in words) + "'"
-
-

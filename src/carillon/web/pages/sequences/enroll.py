@@ -96,7 +96,9 @@ def _search(chosen: dict[int, str]) -> None:
             if words and not found:
                 text("p", "Nobody's address or last name begins so.", "c-muted")
 
-    made = ui.input(placeholder="How the address or the last name begins", on_change=act(look, role=Role.VIEWER))
+    made = ui.input(
+        placeholder="How the address or the last name begins", on_change=act(look, role=Role.VIEWER)
+    )
     made.props('outlined dense clearable debounce=250 type=search autofocus aria-label="Find people"')
     made.classes("w-full")
     results = ui.element("div").classes("c-list c-flow-found")
@@ -141,7 +143,7 @@ async def _people(name: str, status: SequenceStatus, people: list[int], made: ui
     def work(connection: Connection) -> tuple[Enrolled, Refusals]:
         done, _ = jobs.enroll(connection, who.workspace, name, rows, who.name)
         refused = [(int(row["line"]), row["reason"]) for row in done.refused.iter_rows(named=True)]
-        some = contact_search.emails(connection, [people[line] for line, _ in refused[:REFUSED_SHOWN]])
+        some = contact_lookup.addresses_of(connection, [people[line] for line, _ in refused[:REFUSED_SHOWN]])
         told = [
             (some.get(people[line]) or f"contact {people[line]}", why(reason))
             for line, reason in refused[:REFUSED_SHOWN]
@@ -159,7 +161,9 @@ def _file(name: str, status: SequenceStatus, made: ui.dialog) -> None:
         event.sender.reset()  # type: ignore[attr-defined]
         if suffix not in KINDS:
             raise InputError(f"{event.file.name[:80]} is no list: use CSV, XLSX or Parquet.")
-        words = "Whoever it names begins at once." if status is SequenceStatus.ACTIVE else "Nothing is sent yet."
+        words = (
+            "Whoever it names begins at once." if status is SequenceStatus.ACTIVE else "Nothing is sent yet."
+        )
         if not await confirm(f"Enroll the people of {event.file.name[:80]}?", words, "Enroll"):
             return
         by = visit().name
@@ -173,15 +177,17 @@ def _file(name: str, status: SequenceStatus, made: ui.dialog) -> None:
                 )
 
             report = await busy("Enrolling", work)
-        refused = [
-            (f"line {one.line}: {one.value or ''}".strip(), one.reason) for _, one in report.problems
-        ]
+        refused = [(f"line {one.line}: {one.value or ''}".strip(), one.reason) for _, one in report.problems]
         more = sum(report.refused.values()) + report.rejected - len(refused)
         if more > 0:
             refused.append((f"{number(more)} more", f"all of them stand in {report.report}"))
         made.submit((report.enrolled, refused))
 
-    text("p", "A list with a column email, external_id or contact_id. It is taken whole or not at all.", "c-muted")
+    text(
+        "p",
+        "A list with a column email, external_id or contact_id. It is taken whole or not at all.",
+        "c-muted",
+    )
     ui.upload(
         label="CSV, XLSX or Parquet",
         auto_upload=True,
@@ -197,12 +203,14 @@ def _tag(name: str, status: SequenceStatus, made: ui.dialog) -> None:
         if not tag:
             wanted.error = "is needed"
             return
-        people = await read(lambda c: contact_lookup.by_tag(c, tag))
+        people = await read(lambda c: contact_search.numbers(c, Wanted(tag=tag)))
         if not people:
             wanted.error = "nobody has this tag"
             return
         if status is not SequenceStatus.ACTIVE and not await confirm(
-            f"Enroll {number(len(people))} people?", f"All who have the tag {tag}. Nothing is sent yet.", "Enroll"
+            f"Enroll {number(len(people))} people?",
+            f"All who have the tag {tag}. Nothing is sent yet.",
+            "Enroll",
         ):
             return
         await _people(name, status, people, made)

@@ -22,7 +22,9 @@ LARGEST = 1_000_000
 
 def draw(builder: Builder) -> None:
     """The text, and what can be done with it."""
-    with card("The file", "As `carillon sequence export` writes it: the same words, with your remarks.") as place:
+    with card(
+        "The file", "As `carillon sequence export` writes it: the same words, with your remarks."
+    ) as place:
         with place:
             button("Download", "download", lambda: download(builder))
             if builder.may_edit:

@@ -17,7 +17,7 @@ from carillon.web.pages.sequences import file, people, report
 from carillon.web.pages.sequences.begin import activate
 from carillon.web.pages.sequences.builder import Builder, Known
 from carillon.web.pages.sequences.enroll import enroll
-from carillon.web.pages.sequences.runs import archive, pause, resume
+from carillon.web.pages.sequences.runs import archive, on_their_way, pause, resume
 from carillon.web.pages.sequences.words import TONES
 from carillon.web.parts import (
     badge,
@@ -51,9 +51,7 @@ async def one(id: int, tab: str = "steps", status: str = "", q: str = "") -> Non
     """The page; `tab`: which part of it, `status` and `q` narrow its people down."""
     if not 0 < id < 2**63:
         raise InputError("There is no such sequence.")
-    found, known, here = await read(
-        lambda c: (find(c, id), Known.of(c), sequence_status.at_steps(c, id))
-    )
+    found, known, here = await read(lambda c: (find(c, id), Known.of(c), sequence_status.at_steps(c, id)))
     retitle(found.name)
     may_edit = visit().may(Role.EDITOR) and found.status is not SequenceStatus.ARCHIVED
     builder = Builder(
@@ -65,22 +63,23 @@ async def one(id: int, tab: str = "steps", status: str = "", q: str = "") -> Non
     figures = ui.element("div").classes("c-col")
 
     async def refresh() -> None:
-        now, counts = await read(
-            lambda c: (find(c, id), sequence_status.counts(c, [id]).get(id, Counts()))
-        )
-        _figures(figures, now, counts)
-        _buttons(buttons, now, counts, refresh)
-        await those.show()
-        await figures_of.refresh()
+        with figures:  # what was clicked is drawn anew, and its place goes with it
+            now, counts = await read(
+                lambda c: (find(c, id), sequence_status.counts(c, [id]).get(id, Counts()))
+            )
+            _figures(figures, now, counts)
+            _buttons(buttons, now, counts, refresh)
+            await those.show()
+            await figures_of.refresh()
 
     def turned(event: Any) -> None:
         ui.run_javascript(f"history.replaceState(null, '', '/sequences/{id}?tab={event.value}')")
 
     chosen = tab if tab in TABS else "steps"
-    with ui.tabs(value=chosen, on_change=turned).props("align=left no-caps inline-label") as bar:
+    with ui.tabs(on_change=turned).props("align=left no-caps inline-label") as bar:
         for key, label in TABS.items():
             ui.tab(key, label=label)
-    with ui.tab_panels(bar, value=chosen).props("keep-alive").classes("w-full"):
+    with ui.tab_panels(bar, value=chosen).props("keep-alive").classes("w-full c-flow-tabs"):
         with ui.tab_panel("steps"):
             await builder.show()
         with ui.tab_panel("people"):
@@ -111,14 +110,10 @@ def _figures(place: ui.element, found: Sequence, counts: Counts) -> None:
         if not counts.total:
             return
         with grid(150):
-            on_way = sum(n for state, n in counts.states.items() if state.value not in _OVER)
-            stat("On their way", number(on_way), f"of {number(counts.total)} enrolled")
+            stat("On their way", number(on_their_way(counts)), f"of {number(counts.total)} enrolled")
             stat("Emails sent", number(counts.sent), f"to {number(counts.written)} people")
             stat("Replied", number(counts.replies), "people")
             stat("Reply rate", percent(counts.reply_rate), "of those written to")
-
-
-_OVER = ("replied", "bounced", "opted_out", "completed")
 
 
 def _buttons(place: ui.element, found: Sequence, counts: Counts, refresh: Any) -> None:

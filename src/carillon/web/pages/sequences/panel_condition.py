@@ -11,7 +11,7 @@ from nicegui import ui
 from carillon.advance.questions import ATTRIBUTE, Question, questions, written
 from carillon.web.pages.sequences.words import OPERATORS, SIGNS
 from carillon.web.parts import act, button, choice, field, text
-from carillon.words import Role, Sign
+from carillon.words import Operator, Role, Sign
 
 if TYPE_CHECKING:
     from carillon.web.pages.sequences.panel import Panel
@@ -45,12 +45,16 @@ def _row(panel: Panel, rows: list[Question], place: int, store: Any) -> None:
 
     def sets(name: str, again: bool = False) -> Any:
         async def put(event: Any) -> None:
-            value = event.value if isinstance(event.value, bool) else str(event.value or "")
-            rows[place] = replace(rows[place], **{name: value})
             if name == "about":
-                rows[place] = Question(str(value), rows[place].negated)
-            if name == "operator" and value == "known":
-                rows[place] = replace(rows[place], value="yes")
+                rows[place] = Question(str(event.value), rows[place].negated)
+            elif name == "operator":
+                value = "yes" if event.value == Operator.KNOWN else rows[place].value
+                rows[place] = replace(rows[place], operator=str(event.value), value=value)
+            elif name == "negated":
+                rows[place] = replace(rows[place], negated=bool(event.value))
+            else:
+                given: dict[str, Any] = {name: str(event.value or "")}
+                rows[place] = replace(rows[place], **given)
             await store(rows, again=again)
 
         return act(put, role=Role.VIEWER)

@@ -24,7 +24,8 @@ def on_their_way(counts: Counts) -> int:
 
 async def pause(name: str, counts: Counts, refresh: Refresh) -> None:
     """Hold it up."""
-    words = f"{number(on_their_way(counts))} people stay where they are, and nothing of it is sent until you resume it."
+    n = number(on_their_way(counts))
+    words = f"{n} people stay where they are, and nothing of it is sent until you resume it."
     if not await confirm(f"Pause {name}?", words, "Pause"):
         return
     who = visit()
@@ -49,8 +50,9 @@ async def resume(name: str, refresh: Refresh) -> None:
 
 async def archive(name: str, counts: Counts, refresh: Refresh) -> None:
     """End it for good."""
-    n = on_their_way(counts)
-    words = f"It ends for {number(n)} people who are on their way, and what is scheduled for them is cancelled. " if n else ""
+    n, words = on_their_way(counts), ""
+    if n:
+        words = f"It ends for {number(n)} people on their way; what is scheduled for them is cancelled. "
     words += "An archived sequence cannot be started again; its history stays."
     if not await confirm(f"Archive {name}?", words, "Archive", danger=True):
         return

@@ -7,6 +7,7 @@ one only once it is put in force.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 from urllib.parse import quote
 
 from nicegui import ui
@@ -35,7 +36,7 @@ from carillon.web.parts import (
     text,
     toast,
     visit,
-    when,
+    when_words,
     work,
 )
 from carillon.web.shell import actions, page, retitle
@@ -86,6 +87,7 @@ async def template(name: str, version: int | None = None, new: str = "", contact
     known = await work(lambda workspace: stock(workspace, name))
     if not known.versions and new not in ("email", "sms"):
         await read(lambda connection: store.find(connection, name))  # tells that there is none
+    shown: Version | None
     if version is not None:
         shown = await read(lambda connection: store.find(connection, name, version))
     else:
@@ -101,7 +103,7 @@ class Editor:
         self, name: str, known: Stock, shown: Version | None, source: Source, new: str, contact: str
     ) -> None:
         self._name, self._known, self._shown, self._source = name, known, shown, source
-        self._parts = SMS if (new == "sms" or (shown and not source.is_email)) else EMAIL
+        self._parts: tuple[str, ...] = SMS if (new == "sms" or (shown and not source.is_email)) else EMAIL
         if shown and source.is_email and source.sms:
             self._parts = (*EMAIL, *SMS)
         self._contact, self._asked = contact, 0
@@ -127,8 +129,8 @@ class Editor:
         """What stands in the fields."""
         values = {part: str(one.value or "") or None for part, one in self._fields.items()}
         same = all((values[part] or "") == (getattr(self._source, part) or "") for part in values)
-        changed = self._source if same else replace(self._source, **values)
-        return changed if same else replace(changed, version=0)
+        other: dict[str, Any] = {**values, "version": 0}
+        return self._source if same else replace(self._source, **other)
 
     @property
     def is_changed(self) -> bool:
@@ -247,7 +249,7 @@ class Editor:
         instead = f" instead of version {active.source.version}" if active else ""
         if not await confirm(
             f"Put version {number} in force?",
-            f"Emails that are written from now on take it{instead}. What was sent stays as it was, and you can"
+            f"Emails that are written from now on take it{instead}. What was sent stays as it was; you can"
             " go back at any time.",
             "Put in force",
         ):
@@ -275,9 +277,8 @@ class Editor:
                         link(f"Version {one.source.version}", _path(self._name, one.source.version))
                         if one.active:
                             badge("in force", "good")
-                        with ui.element("span").classes("c-grow c-muted c-small"):
-                            text("span", f"{one.by}, {ago(one.created)}")
-                        when(one.created).classes("c-muted c-small c-wide")
+                        said = text("span", f"{one.by}, {ago(one.created)}", "c-muted c-small")
+                        said.props["title"] = when_words(one.created)
 
         self._list = rows
         with card("Versions", flush=True):

@@ -1,0 +1,148 @@
+"""Accounts at fault, overdue and failed emails, and what is wrong with contacts' data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from nicegui import ui
+
+from carillon.accounts import Account, in_status
+from carillon.store import accounts as account_store
+from carillon.store import unsent
+from carillon.store.engine import Connection
+from carillon.web.parts import (
+    Column,
+    Query,
+    Rows,
+    Table,
+    button,
+    card,
+    confirm,
+    day_words,
+    number,
+    read,
+    simple,
+    text,
+    toast,
+    visit,
+    way,
+    when,
+    write,
+)
+from carillon.web.planning import plan_now
+from carillon.words import ISSUE_MEANINGS, AccountStatus, IssueCode, Role
+
+
+def at_fault(accounts: Sequence[Account]) -> None:
+    """Each with its last error, and the way to let it go on."""
+    with (
+        card("Accounts at fault", "They send nothing until somebody has looked", flush=True),
+        ui.element("div").classes("c-list"),
+    ):
+        for one in accounts:
+            with ui.element("div").props(f'data-account="{one.id}"'):
+                with ui.element("div").classes("c-grow"):
+                    text("div", one.name, "c-strong")
+                    text("div", one.last_error or "It has no error of its own.", "c-bad c-small i-words")
+                when(one.updated)
+                way("Look at it", f"/accounts/{quote(one.name, safe='')}", "plain")
+                button("Let it go on", "play_arrow", _resuming(one), role=Role.EDITOR)
+
+
+def _resuming(one: Account) -> Callable[[], Any]:
+    async def resume() -> None:
+        words = "It sends what is due at once. If what was wrong still is, it stops again."
+        if not await confirm(f"Let {one.name} go on?", words, "Let it go on"):
+            return
+        who, now = visit().name, visit().workspace.clock.now()
+
+        def change(connection: Connection) -> None:
+            active = AccountStatus.ACTIVE
+            account_store.change(connection, one.name, lambda old: in_status(old, active), now, who)
+
+        await write(change, durable=True)
+        toast(f"{one.name} sends again.")
+        ui.timer(1.0, ui.navigate.reload, once=True)
+
+    return resume
+
+
+async def overdue_card(today: int) -> None:
+    """Planned emails whose day has passed: the next plan spreads them over the coming days."""
+    days = await read(lambda connection: unsent.overdue(connection, today))
+    lead = "Their day has passed and they were not released. The next plan spreads them over the coming days"
+
+    async def plan() -> None:
+        report = await plan_now()
+        toast(f"The plan is made: {report.moved:,} emails moved.")
+        ui.timer(1.0, ui.navigate.reload, once=True)
+
+    with card("Overdue emails", lead, flush=True) as place:
+        rows = [{"day": day_words(day), "emails": number(emails)} for day, emails in days.items()]
+        simple([Column("day", "Was to go on"), Column("emails", "Emails", number=True)], rows[:60], "Overdue")
+    with place:
+        button("Make the plan", "event_repeat", plan, role=Role.EDITOR)
+
+
+async def failed_table(since: int, days: int) -> None:
+    """Emails that failed, the newest first, each with where it can be put right."""
+
+    def fetch(connection: Connection, query: Query) -> Rows:
+        found = unsent.failed(connection, since, query.cursor, query.limit)
+        rows = []
+        for one in found.items:
+            remedy, path = _remedy(one)
+            rows.append(
+                {
+                    "id": one.id,
+                    "who": one.email or f"contact {one.contact_id}",
+                    "contact": f"/contacts/{one.contact_id}",
+                    "type": one.email_type.replace("_", " "),
+                    "day": day_words(one.day),
+                    "account": one.account or "–",
+                    "why": one.why or "no reason was given",
+                    "remedy": remedy,
+                    "path": path,
+                }
+            )
+        return Rows(rows, found.last)
+
+    with card("Failed emails", f"Of the last {days} days; they are not tried again", flush=True):
+        table = Table(
+            [
+                Column("who", "Contact", link="contact"),
+                Column("type", "Email"),
+                Column("day", "Day"),
+                Column("account", "Account", wide=True),
+                Column("why", "Why"),
+                Column("remedy", "What to do", link="path"),
+            ],
+            fetch,
+            label="Failed emails",
+            limit=20,
+        )
+    await table.show()
+
+
+def _remedy(one: unsent.Failed) -> tuple[str, str]:
+    why = (one.why or "").casefold()
+    if "template" in why or "variable" in why:
+        return "Look at the template", f"/templates/{one.template}" if one.template else "/templates"
+    if any(word in why for word in ("login", "password", "connect", "account")):
+        return "Look at the account", "/accounts"
+    return "Look at the contact", f"/contacts/{one.contact_id}"
+
+
+def contacts_card(counts: Mapping[str, int]) -> None:
+    """What is wrong with data, by code: whom it is about, a link away."""
+    lead = "As the last plan found it. Who has an issue is left out of what it makes impossible"
+    with card("Data of contacts", lead, flush=True), ui.element("div").classes("c-list"):
+        for code, many in sorted(counts.items(), key=lambda one: -one[1]):
+            with ui.element("div").props(f'data-code="{code}"'):
+                with ui.element("div").classes("c-grow"):
+                    text("div", code.replace("_", " ").capitalize(), "c-strong")
+                    text("div", ISSUE_MEANINGS[IssueCode(code)], "c-muted c-small")
+                text("span", f"{many:,} contact{'' if many == 1 else 's'}", "c-num")
+                way("Show them", f"/contacts?issue={code}", "plain")

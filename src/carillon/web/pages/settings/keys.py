@@ -1,0 +1,121 @@
+"""Keys of programs that call."""
+
+from __future__ import annotations
+
+from nicegui import ui
+
+from carillon.errors import InputError
+from carillon.store import apikeys as store
+from carillon.store.apikeys import ApiKey
+from carillon.web.pages.settings.once import show_once
+from carillon.web.parts import (
+    ago,
+    all_right,
+    answer,
+    badge,
+    button,
+    card,
+    choice,
+    confirm,
+    dialog,
+    empty,
+    field,
+    needed,
+    read,
+    text,
+    toast,
+    visit,
+    write,
+    wrong,
+)
+from carillon.words import Role
+
+SCOPES = {
+    "read": "read: look at everything",
+    "write": "write: contacts, campaigns, templates, sequences",
+    "send": "send: let mail go, hold it up",
+    "events": "events: tell of opens, replies, bounces",
+    "admin": "admin: accounts, webhooks, the audit log",
+}
+
+
+async def keys() -> None:
+    """The list, with the way to make one."""
+
+    @ui.refreshable
+    async def listed() -> None:
+        found = sorted(await read(store.every), key=lambda one: (one.revoked is not None, one.name))
+        if not found:
+            with empty("key", "No program may call yet", "Make a key for each program, with what it needs."):
+                pass
+        for one in found:
+            _key(one, listed.refresh)
+
+    with card("API keys", "Only a hash of each is stored", flush=True) as place:
+        await listed()
+    with place:
+
+        async def add() -> None:
+            secret = await _add()
+            if secret:
+                await listed.refresh()
+                await show_once("The new key", secret)
+
+        button("Make a key", "add", add, role=Role.ADMIN, look="primary")
+
+
+def _key(one: ApiKey, refresh: object) -> None:
+    with ui.element("div").classes("s-state").props(f'data-key="{one.prefix}"'):
+        with ui.element("div").classes("c-grow"):
+            with ui.element("div").classes("c-row"):
+                text("span", one.name, "c-strong")
+                for scope in one.scopes:
+                    badge(scope, "warn" if scope == "admin" else "")
+                if one.revoked is not None:
+                    badge("revoked", "bad")
+            text(
+                "div",
+                f"carillon_{one.prefix}_… · last used {ago(one.last_used)} · made by {one.created_by}",
+                "c-muted c-small",
+            )
+
+        async def revoke() -> None:
+            words = (
+                "Calls with it are refused from now on. This cannot be undone; its name may be used again."
+            )
+            if not await confirm(f"Revoke the key {one.name}?", words, "Revoke", danger=True):
+                return
+            who, now = visit().name, visit().workspace.clock.now()
+            await write(lambda c: store.revoke(c, one.name, now, who), durable=True)
+            toast(f"The key {one.name} is revoked.")
+            await refresh()  # type: ignore[operator]
+
+        if one.revoked is None:
+            button("Revoke", "block", revoke, role=Role.ADMIN, look="danger-plain")
+
+
+async def _add() -> str | None:
+    made, place = dialog("Make a key")
+    with place:
+        name = field("Name", check=needed, hint="Such as the program's name.")
+        scopes = choice("What it may do", SCOPES, ["read"], multiple=True, validation=needed).props(
+            "use-chips"
+        )
+
+        async def take() -> None:
+            if not all_right(name, scopes):
+                return
+            who, now = visit().name, visit().workspace.clock.now()
+            wanted, kinds = str(name.value).strip(), tuple(scopes.value)
+            try:
+                _, secret = await write(lambda c: store.create(c, wanted, kinds, now, who), durable=True)
+            except InputError as error:
+                wrong(name, str(error))
+                return
+            made.submit(secret)
+
+        with ui.element("div").classes("c-actions"):
+            button("Cancel", do=made.close)
+            button("Make it", "key", take, role=Role.ADMIN, look="primary")
+    found = await answer(made)
+    return None if found is None else str(found)
