@@ -373,6 +373,11 @@ timing_constants:
 => 2: timing_constants.followup_lookback_days: 35 is less than followup_days_after (30) and 10 days, so that
    follow-ups which may still go would be forgotten; use at least 40
 
+pacing:
+  send_interval: 10
+=> 2: pacing.missed_slot_minutes: 5 is not more than send_interval (10), so that slots would be missed before
+   anybody looks; use at least 11
+
 timing_constants: {followup_days_after: 31}
 => 1: timing_constants.followup_days_after: 31 is out of range; use a whole number of days from 1 to 30
 
@@ -1072,6 +1077,8 @@ def test_the_comments_are_true(tmp_path: Path) -> None:
         "followup_days_after": ", followup_lookback_days: 364",
         "min_delay_hours": ", max_delay_hours: 336",
         "max_delay_hours": ", min_delay_hours: 0",
+        "send_interval": ", missed_slot_minutes: 120",
+        "missed_slot_minutes": ", send_interval: 1",
     }
     found = re.findall(r"# ([^\n]*)\n  (\w+): [\d.]+\n", TEMPLATE)
     checked = 0

@@ -99,7 +99,7 @@ def described() -> Mapping[str, Described]:
         found[path] = Described(
             path,
             comments.get(above, ""),
-            _kind(field.annotation, inner),
+            _kind(inner),
             tuple(str(one) for one in options),
             NoneType in get_args(field.annotation),
             plain(value),
@@ -107,7 +107,7 @@ def described() -> Mapping[str, Described]:
     return found
 
 
-def _kind(annotation: Any, inner: Any) -> Kind:
+def _kind(inner: Any) -> Kind:
     origin = get_origin(inner)
     if origin is Literal:
         return Kind.CHOICE
@@ -173,4 +173,3 @@ def _comments() -> tuple[dict[str, str], dict[str, str]]:
         elif not line.strip():
             said = []
     return keys, headings
-

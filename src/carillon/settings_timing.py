@@ -92,17 +92,25 @@ class SmartScheduling(Section):
     """The share of emails that keep the time they would have had, for the report to compare with."""
 
     @model_validator(mode="after")
-    def _has_hours(self) -> Self:
-        hours = ("business_hours_start", "business_hours_end")
-        if self.business_hours_end <= self.business_hours_start and self._says(*hours):
-            text = "the business hours end before they begin; give them at least one hour"
-            raise Misfits([Misfit(("business_hours_end",), text, ("business_hours_start",))])
-        if self.max_delay_hours < self.min_delay_hours and self._says("min_delay_hours", "max_delay_hours"):
-            text = "is less than min_delay_hours, so that there would be nothing to choose from"
-            raise Misfits([Misfit(("max_delay_hours",), text, ("min_delay_hours",))])
+    def _fits(self) -> Self:
+        for one in self.clashes:
+            if self._says(*one.path, *one.cause):
+                raise Misfits([one])
         return self
 
-    def _says(self, *names: str) -> bool:
+    @property
+    def clashes(self) -> list[Misfit]:
+        """Keys that do not go together; each may come from a level of its own."""
+        found = []
+        if self.business_hours_end <= self.business_hours_start:
+            text = "the business hours end before they begin; give them at least one hour"
+            found.append(Misfit(("business_hours_end",), text, ("business_hours_start",)))
+        if self.max_delay_hours < self.min_delay_hours:
+            text = "is less than min_delay_hours, so that there would be nothing to choose from"
+            found.append(Misfit(("max_delay_hours",), text, ("min_delay_hours",)))
+        return found
+
+    def _says(self, *names: str | int) -> bool:
         """Whether keys that hang together are this level's to say."""
         return bool(names)
 
@@ -123,7 +131,7 @@ class SmartOverride(SmartScheduling):
             return {"target_timezone" if key == "timezone" else key: one for key, one in value.items()}
         return value
 
-    def _says(self, *names: str) -> bool:
+    def _says(self, *names: str | int) -> bool:
         return self.model_fields_set.issuperset(names)
 
     @property

@@ -193,7 +193,7 @@ def test_import_lists_every_key_and_writes_what_it_took(empty: Path, run: Run, t
     before = (empty / "carillon.yaml").read_text()
     dry = run("-w", empty, "config", "import", older, "--dry-run")
     assert dry.code == 0
-    assert "6 keys taken, 2 dropped" in dry.out
+    assert "7 keys taken, 1 dropped" in dry.out
     for words in (
         "2 days to either side are 5 in all",
         "5 % is 0.05",

@@ -65,6 +65,11 @@ def test_show_and_set(run: Run, tmp_path: Path) -> None:
     assert run(*here, "timing", "set", "--campaign", "spring", "enabled").code == 2
     assert run(*here, "timing", "set", "--campaign", "spring", "enabled=perhaps").code == 1
     assert run(*here, "timing", "set", "--account", "nobody", "enabled=yes").code == 1
+    late = run(*here, "timing", "set", "--campaign", "spring", "business_hours_start=24")
+    assert (late.code, "one from 0 to 23" in late.err) == (1, True)
+    # Alone it may be so; with the workspace's nine o'clock it leaves no hour.
+    told = run(*here, "timing", "set", "--campaign", "spring", "business_hours_end=8").out
+    assert "end before they begin" in " ".join(told.split())
 
 
 def test_a_sequence_says_it_in_its_file_and_gives_it_back(run: Run, tmp_path: Path) -> None:

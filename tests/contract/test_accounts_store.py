@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from carillon.accounts import Account, account_faults
 from carillon.errors import InputError
 from carillon.store import accounts as store
+from carillon.store.moments import stamp
 from carillon.workspace import Workspace
 from tests.contract.conftest import NOW
 from tests.contract.lists import execute, query
@@ -172,7 +173,23 @@ def test_only_an_account_without_emails_can_be_removed(workspace: Workspace) -> 
     with pytest.raises(InputError, match="3 emails name it"):
         workspace.database.write(lambda c: store.remove(c, made.name, NOW, "ann"))
     execute(workspace, "delete from outbox")
+    pool = ((made, other, "sent"), (other, made, "scheduled"), (other, made, "sent"))
+    for number, (sender, receiver, status) in enumerate(pool):
+        execute(
+            workspace,
+            "insert into warmup_messages (purpose, account_id, to_account_id, to_address, subject,"
+            " message_id, status, send_at, created_at) values ('warmup', :sender, :receiver,"
+            " 'a@example.com', 'Lunch', :number, :status, :at, :at)",
+            sender=sender.id,
+            receiver=receiver.id,
+            number=str(number),
+            status=status,
+            at=stamp(NOW),
+        )
     workspace.database.write(lambda c: store.remove(c, made.name, NOW, "ann"))
+    # What the other wrote to it stays known; what it was to get, and all of its own, is gone.
+    left = query(workspace, "select message_id from warmup_messages")
+    assert [row["message_id"] for row in left] == ["2"]
     assert [one.name for one in read(workspace, store.accounts)] == ["other"]
     assert [row["account_id"] for row in query(workspace, "select account_id from rate_state")] == [other.id]
     assert log(workspace)[-1][1] == "account main office removed"

@@ -113,7 +113,7 @@ def test_the_database_of_an_older_carillon_is_told_to_be_brought_up_to_date(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("carillon.store.engine.newest_version", lambda: "9999")
-    with pytest.raises(WorkspaceError, match=r"older Carillon \(schema 0010; .*needs 9999.*carillon init"):
+    with pytest.raises(WorkspaceError, match=r"older Carillon \(schema 0011; .*needs 9999.*carillon init"):
         workspace.database.require_current()
 
 

@@ -6,7 +6,10 @@ import json
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from random import Random
+from typing import Any
 from zoneinfo import ZoneInfo
+
+import pytest
 
 from carillon.accounts import Account
 from carillon.clock import ManualClock
@@ -14,6 +17,8 @@ from carillon.days import day_number
 from carillon.pace.brakes import brake_relays, judge_days
 from carillon.pace.days import look, make_days
 from carillon.store import accounts as account_store
+from carillon.store import bulk, warmup
+from carillon.store.engine import dbapi
 from carillon.store.moments import stamp
 from carillon.workspace import Workspace
 from tests.contract.lists import execute, query
@@ -217,7 +222,9 @@ def test_relays_are_braked_by_bounces_and_by_complaints(workspace: Workspace) ->
     # Of what left before the account was resumed nothing counts, however late somebody complains.
     complain(workspace, before, now + timedelta(minutes=5))
     assert brake_relays(workspace) == []
-    complain(workspace, send(workspace, ids["complaints"], now + timedelta(minutes=6)), now + timedelta(minutes=9))
+    complain(
+        workspace, send(workspace, ids["complaints"], now + timedelta(minutes=6)), now + timedelta(minutes=9)
+    )
     assert brake_relays(workspace) == ["complaints"]
 
 
@@ -236,3 +243,26 @@ def test_one_look_at_many_accounts_is_a_constant_number_of_statements(workspace:
         make_days(workspace)
         counts.append(len(seen))
     assert counts[1] <= counts[0] + 3
+
+
+def test_the_spans_of_many_accounts_are_found_by_an_index(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each email of two weeks is looked at: with a scan of 200 spans for each that took minutes."""
+    if not workspace.database.is_sqlite:
+        return
+    plans: list[str] = []
+
+    def explained(connection: Any, columns: Any, rows: Any, rest: str) -> list[Any]:
+        statement = f"explain query plan {bulk._with_values(columns, len(rows), rest)}"
+        values = [value for row in rows for value in row]
+        plans.append(str(dbapi(connection).execute(statement, values).fetchall()))
+        return []
+
+    monkeypatch.setattr(warmup, "with_rows", explained)
+    now = workspace.clock.now()
+    spans = [warmup.Span(number, now - DAY, now - DAY, now) for number in range(200)]
+    with workspace.database.snapshot() as connection:
+        warmup.done(connection, spans)
+    assert "outbox_by_day" in plans[0]
+    assert "AUTOMATIC COVERING INDEX (account_id=?)" in plans[0]

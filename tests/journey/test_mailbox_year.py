@@ -38,7 +38,7 @@ from tests.contract.test_sending_day import template, uncapped
 SOAK = bool(os.environ.get("CARILLON_SOAK"))
 ZONES = ("America/Chicago", "America/New_York", "America/Los_Angeles", "America/Denver", "Europe/London",
          "Europe/Berlin", "Asia/Tokyo", "Pacific/Honolulu")  # fmt: skip
-MAILBOXES, DAYS, PEOPLE = (40, 365, 4_000) if SOAK else (8, 8, 80)
+MAILBOXES, DAYS, PEOPLE = (40, 365, 40_000) if SOAK else (8, 8, 80)
 JOBS_EVERY = 1 if SOAK else 2
 """Hours."""
 START = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)

@@ -27,7 +27,7 @@ from tests.journey.mail_day import Day, day_of
 
 SOAK = bool(os.environ.get("CARILLON_SOAK"))
 EMAILS, KILLS = (2_000, 30) if SOAK else (90, 2)
-PATIENCE = 60.0
+PATIENCE = 180.0
 SLOW = ("--delay", "0.03")
 LOG = {
     "sqlite": (

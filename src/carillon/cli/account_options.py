@@ -14,7 +14,6 @@ import typer
 
 from carillon.cli.inbox_options import PREFIX
 from carillon.cli.shared_options import Options
-from carillon.connection_settings import place_of
 from carillon.errors import UsageError
 
 if TYPE_CHECKING:
@@ -176,6 +175,8 @@ def given(
         fields["send_delay_seconds"] = delay
     values = {key: value for key, value in settings.items() if value is not None}
     if path is not None:
+        from carillon.connection_settings import place_of
+
         values["path"] = place_of(path, folder)
     for pair in more:
         key, mark, value = pair.partition("=")

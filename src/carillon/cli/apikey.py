@@ -14,7 +14,9 @@ from carillon.user import user_name
 def create(
     context: typer.Context,
     name: str = typer.Argument(..., metavar="NAME", help="What you call it, such as the program's name."),
-    scope: list[str] = typer.Option(..., "--scope", metavar="S", help="What it may do: read, write, send, events or admin; repeatable."),
+    scope: list[str] = typer.Option(
+        ..., "--scope", metavar="S", help="What it may do: read, write, send, events, admin; repeatable."
+    ),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON document."),
 ) -> None:
     """Make a key for a program. It is shown now and never again: only a hash of it is stored."""

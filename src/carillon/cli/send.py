@@ -210,11 +210,11 @@ def _which(workspace: Workspace, account: str | None, since: str | None, before:
     zone = workspace.settings.workspace.zone
     with workspace.database.snapshot() as connection:
         number = None if account is None else accounts.find(connection, account).id
-    moments = [
+    first, last = (
         None if given is None else moment_option(given, option, lambda: zone)
         for option, given in (("--since", since), ("--before", before))
-    ]
-    return Which(number, *moments)
+    )
+    return Which(number, first, last)
 
 
 def show_release(screen: Screen, report: ReleaseReport) -> None:

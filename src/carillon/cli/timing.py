@@ -96,10 +96,14 @@ def change(
     here = session(context)
     with here.workspace() as workspace:
         from carillon.store import timing_edit
+        from carillon.watch.timing import settings_in_force
 
         now = workspace.clock.now()
         workspace.database.write(lambda c: timing_edit.change(c, account, campaign, pairs, now, user_name()))
+        _, faults = settings_in_force(workspace, account, campaign)
     here.screen.say(f"Changed [bold]{escape(account or campaign)}[/].")
+    for fault in faults:
+        here.screen.say(f"[yellow]{escape(fault)}[/]")
 
 
 def _tell(screen: Screen, found: TimingReport) -> None:

@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 import typer
+from rich.markup import escape
 
 from carillon.cli.session import session
 from carillon.cli.signals import stop_on_signals
@@ -41,6 +42,7 @@ def web(
         raise UsageError("--window shows pages, and --public-only has none: use one of the two.")
     here = session(context)
     with here.workspace() as workspace:
+        from carillon.jobs.current import Current
         from carillon.web.hooks import troubles
         from carillon.web.server import opened
 
@@ -50,7 +52,12 @@ def web(
             here.screen.warn("sending.public_url is not set: emails have no links to this server.")
         for trouble in troubles(settings, os.environ):
             here.screen.warn(trouble)
-        site = opened(lambda: workspace, os.environ, here.now is not None)
+
+        def tell(words: str, is_trouble: bool) -> None:
+            (here.screen.warn if is_trouble else here.screen.note)(escape(words))
+
+        current = Current(workspace, os.environ, tell)
+        site = opened(current.get, os.environ, here.now is not None)
         if window:
             from carillon.web.window import show_window
 

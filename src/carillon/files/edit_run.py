@@ -18,6 +18,8 @@ from carillon.store.contact_search import Found
 from carillon.store.engine import Connection
 from carillon.workspace import Workspace
 
+_NOBODY = "nobody@example.com"
+
 
 class FieldFaults(InputError):
     """Values that a contact cannot have."""
@@ -92,7 +94,7 @@ def _values(workspace: Workspace, old: Found, given: Mapping[str, str | None]) -
     if "email" in given and not given["email"]:
         raise FieldFaults({"email": "a contact needs an address"})
     record: dict[str, str | None] = {name: value for name, value in given.items() if value is not None}
-    record.setdefault("email", old.texts["email"] or "nobody@example.com")
+    record.setdefault("email", old.texts["email"] or _NOBODY)
     if "state" in record:
         record.setdefault("zip_code", given.get("zip_code", old.texts["zip_code"]))
     batch = _batch(workspace, {name: value for name, value in record.items() if value})
@@ -106,7 +108,12 @@ def _values(workspace: Workspace, old: Found, given: Mapping[str, str | None]) -
 def _batch(workspace: Workspace, record: Mapping[str, str | None]) -> ContactBatch:
     """One contact, cleaned. Raises InputError that names each field in which something is wrong."""
     (batch,) = read_records([record], workspace.today())
-    if problems := [*batch.rejected, *batch.warnings]:
+    problems = [*batch.rejected, *batch.warnings]
+    if batch.rejected:
+        # Of a row without an address nothing else is looked at.
+        (rest,) = read_records([{**record, "email": _NOBODY}], workspace.today())
+        problems += rest.warnings
+    if problems:
         raise FieldFaults({one.column: one.reason for one in reversed(problems)})
     if "sms_consent_at" in batch.frame.columns:
         consents = in_utc(batch.frame["sms_consent_at"], workspace.settings.workspace.zone)

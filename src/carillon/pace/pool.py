@@ -7,7 +7,7 @@ first; what is left begins new conversations.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -161,7 +161,10 @@ def _opened(slots: Sequence[Free], members: Mapping[int, Member], lately: Sequen
     """New conversations for slots, each with whom the account has had the fewest lately."""
     had = {one.conversation for one in lately}
     said = {text for one in had if one is not None for text in _turns(one)}
-    begun = [(one.account, one.to_account, one.at) for one in lately if one.turn == 0]
+    begun = defaultdict[int, list[tuple[int, datetime]]](list)
+    for one in lately:
+        if one.turn == 0:
+            begun[one.account].append((one.to_account, one.at))
     topics = Counter(
         (_pair(one.account, one.to_account), talk.topic)
         for one in lately
@@ -170,7 +173,7 @@ def _opened(slots: Sequence[Free], members: Mapping[int, Member], lately: Sequen
     found = []
     for slot in slots:
         me, draw = members[slot.account], _draw(slot, "opens")
-        you = _partner(me, slot.at, members, begun, draw)
+        you = _partner(me, slot.at, members, begun[me.account], draw)
         if you is None:
             continue
         pair = _pair(me.account, you.account)
@@ -180,7 +183,7 @@ def _opened(slots: Sequence[Free], members: Mapping[int, Member], lately: Sequen
         if conversation is None:
             continue
         topics[pair, conversation.topic] += 1
-        begun.append((me.account, you.account, slot.at))
+        begun[me.account].append((you.account, slot.at))
         said.update(_turns(conversation))
         found.append(
             Planned(
@@ -200,12 +203,15 @@ def _partner(
     me: Member,
     at: datetime,
     members: Mapping[int, Member],
-    begun: Sequence[tuple[int, int, datetime]],
+    begun: Sequence[tuple[int, datetime]],
     draw: Random,
 ) -> Member | None:
-    """Whom to write to: the fewest conversations, then another provider's, then by chance."""
-    counts = Counter(you for account, you, _ in begun if account == me.account)
-    today = Counter(you for account, you, then in begun if account == me.account and abs(at - then) < DAY)
+    """Whom to write to: the fewest conversations, then another provider's, then by chance.
+
+    `begun`: the account's own conversations, with whom and when.
+    """
+    counts = Counter(you for you, _ in begun)
+    today = Counter(you for you, then in begun if abs(at - then) < DAY)
     others = [
         one
         for one in members.values()

@@ -47,7 +47,9 @@ def examples(
         for one in at[np.linspace(0, len(at) - 1, min(EACH, len(at))).astype(np.int64)].tolist():
             code = int(reason_before[one] if change == "newly_planned" else rows.reason[one])
             followup = bool(rows.followup[one])
-            word = Tier(int(rows.tier[one])).email_type if followup else email_type(int(rows.kind[one]), types)
+            word = (
+                Tier(int(rows.tier[one])).email_type if followup else email_type(int(rows.kind[one]), types)
+            )
             found.append(
                 Example(
                     change,

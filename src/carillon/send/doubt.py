@@ -87,9 +87,10 @@ def settle_many(workspace: Workspace, which: Which, verdict: str, by: str | None
 
 
 def settle(workspace: Workspace, number: int, verdict: str, by: str | None = None) -> str:
-    """Decide one: `sent`, `unsent` or `resend`. Returns what follows, in words. `by`: who decides, for the log.
+    """Decide one: `sent`, `unsent` or `resend`. Returns what follows, in words.
 
-    Raises InputError where the email is not in doubt, or is to be sent again too soon.
+    `by`: who decides, for the log. Raises InputError where the email is not in doubt, or is to be sent again
+    too soon.
     """
     now, who = workspace.clock.now(), by or user_name()
 

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, text
 
 from carillon.accounts import Account, account_faults
 from carillon.errors import InputError
+from carillon.pool import MailStatus
 from carillon.settings_checks import did_you_mean
 from carillon.store import audit, inboxes
 from carillon.store.bulk import is_sqlite
@@ -146,6 +147,14 @@ def remove(connection: Connection, name: str, now: datetime, by: str) -> Account
         )
     for table in ("rate_state", "send_slots", "slot_days", "warmup_days"):
         connection.execute(text(f"delete from {table} where account_id = :id"), {"id": old.id})
+    # SQLite may give the number to the next account: what was to go to this one is not to go to that.
+    connection.execute(
+        text(
+            "delete from warmup_messages where account_id = :id"
+            f" or (to_account_id = :id and status = '{MailStatus.SCHEDULED}')"
+        ),
+        {"id": old.id},
+    )
     inboxes.forget(connection, old.id)
     connection.execute(text("delete from accounts where id = :id"), {"id": old.id})
     audit.note(connection, by, f"account {name} removed", now, shown(old), None)
@@ -165,9 +174,7 @@ def emails_of(connection: Connection, account_id: int) -> dict[str, int]:
 def shown(account: Account) -> dict[str, object]:
     """What may be shown and logged of an account: a secret is only said to be there."""
     values = {
-        name: getattr(account, name)
-        for name in _FIELDS
-        if name not in (*_JSON, *_MOMENTS, "inbox_secret")
+        name: getattr(account, name) for name in _FIELDS if name not in (*_JSON, *_MOMENTS, "inbox_secret")
     }
     values["secret"] = "stored" if account.secret else None
     if account.inbox_secret:

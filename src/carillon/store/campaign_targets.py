@@ -125,9 +125,7 @@ class Target:
     status: str
 
 
-def page(
-    connection: Connection, instance: int, after: tuple[str, int] | None, limit: int
-) -> Slice[Target]:
+def page(connection: Connection, instance: int, after: tuple[str, int] | None, limit: int) -> Slice[Target]:
     """Named targets of a campaign, ascending by contact and date; `after`: the last date and contact."""
     day, contact = after or ("", 0)
     rows = connection.execute(

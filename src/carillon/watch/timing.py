@@ -156,7 +156,7 @@ def settings_in_force(
     campaign: str | None = None,
     sequence: str | None = None,
 ) -> tuple[list[InForce], tuple[str, ...]]:
-    """What holds for emails of these, and what could not be read.
+    """What holds for emails of these, and what of it could not be read or does not go together.
 
     Raises InputError for a name there is not.
     """
@@ -179,7 +179,8 @@ def settings_in_force(
         file = workspace.settings.origin(f"smart_scheduling.{key}")
         origin = by[-1] if by else file.where or file.kind
         found.append(InForce(key, plain(getattr(holds, key)), origin))
-    return found, known.faults
+    clashes = [f"smart_scheduling.{one.path[0]}: {one.text}" for one in holds.clashes]
+    return found, (*known.faults, *clashes)
 
 
 def _best(found: Sequence[Part], places: Sequence[int], enough: int) -> int | None:

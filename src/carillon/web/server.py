@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 
 from carillon.errors import WorkspaceError
 from carillon.store import users
-from carillon.tokens import open_keys
+from carillon.tokens import LinkKeys, open_keys
 from carillon.web.public import public_app
 from carillon.web.visit import Site
 from carillon.workspace import Workspace
@@ -59,9 +59,8 @@ async def serve(
     if public_only:
         app: ASGIApp = public_app(workspace, keys, site.environ)
     else:
-        from carillon.web.app import Application
-
-        app = Application(site, keys)
+        # Its imports take seconds on a busy machine, in which the dispatcher on this loop has to go on.
+        app = await asyncio.to_thread(_whole, site, keys)
     config = uvicorn.Config(
         app,
         lifespan="off" if public_only else "on",
@@ -86,6 +85,12 @@ async def serve(
             server.should_exit = True
             stopping.cancel()
             await serving
+
+
+def _whole(site: Site, keys: LinkKeys) -> ASGIApp:
+    from carillon.web.app import Application
+
+    return Application(site, keys)
 
 
 @contextmanager

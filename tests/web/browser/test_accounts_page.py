@@ -58,7 +58,7 @@ def test_journey(open_page: OpenPage, demo_site: Site) -> None:
     page.get_by_label("Emails a day", exact=True).fill("30")
     page.get_by_label("Business hours", exact=True).fill("25:00-26:00")
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("25:00-26:00")
+    expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text('"25:00" is not a time of day')
     page.get_by_label("Business hours", exact=True).fill("08:00-12:00")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("Changed zoe.")).to_be_visible()

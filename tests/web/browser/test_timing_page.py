@@ -36,7 +36,7 @@ def rich(demo_site: Site) -> Iterator[Site]:
                 )
         account = connection.execute("select id from accounts where name = 'tia'").fetchone()[0]
         for day, verdict in ((1, "advance"), (2, "hold")):
-            on = (now - timedelta(days=3 - day)).date().isoformat()
+            on = (now - timedelta(days=5 - day)).date().isoformat()
             connection.execute(
                 "insert into warmup_days values (?, ?, ?, ?, 'some came back', ?)",
                 (account, on, day, verdict, now.isoformat()),

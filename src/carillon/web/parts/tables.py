@@ -109,6 +109,12 @@ class Table:
         self.table.props["no-data-label"] = nothing
         self.table.props["aria-label"] = label
         self.table.on("request", self._asked_for)
+        if select:
+            for place, words in (("header", "Choose all of this page"), ("body", "Choose this row")):
+                self.table.add_slot(
+                    f"{place}-selection",
+                    f'<q-checkbox v-model="props.selected" dense aria-label="{words}" />',
+                )
         for one in columns:
             if one.link or one.badge:
                 self.table.add_slot(f"body-cell-{one.name}", _cell(one))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal, get_args, get_origin
 
 from nicegui import ui
@@ -39,14 +39,21 @@ HINTS = {
     "oauth_refresh_token_env": "Instead of a stored token.",
     "oauth_scope": "Empty: all that was granted.",
 }
+UNSAID = {"security": "as usual for the port", "auth": "as for sending"}
+"""What no choice means."""
 WORDS = {"none": "none", "starttls": "STARTTLS", "tls": "TLS", "password": "password", XOAUTH2: "OAuth 2.0"}
 
 
 class SettingsFields:
     """The fields of one model, with what an account has."""
 
-    def __init__(self, model: type[ConnectionSettings], values: Mapping[str, Any], secret: str) -> None:
-        """`secret`: the hint of the fields for the password and the refresh token."""
+    def __init__(
+        self, model: type[ConnectionSettings], values: Mapping[str, Any], secret: str, token: bool = True
+    ) -> None:
+        """`secret`: the hint of the fields for the password and the refresh token.
+
+        `token`: whether a refresh token can be stored; a mailbox has that of sending, or a variable's.
+        """
         self._values = values
         self._fields: dict[str, Any] = {}
         names = list(model.model_fields)
@@ -60,28 +67,25 @@ class SettingsFields:
             self.password.props("autocomplete=new-password")
             self._make(model, "password_env")
         if auth is not None:
-            self.token = field("Refresh token", password=True, hint=secret)
-            self.token.props("autocomplete=new-password")
+            if token:
+                self.token = field("Refresh token", password=True, hint=secret)
+                self.token.props("autocomplete=new-password")
             for name in names:
                 if name.startswith(OAUTH):
                     self._make(model, name)
-            self._only_for(auth, ("oauth_",), True)
+            self._by_login(auth)
         rest = [name for name in names if name not in self._fields]
         if rest:
             with ui.expansion("More settings").classes("w-full"):
                 for name in rest:
                     self._make(model, name)
+        self._first = self._shown()
 
     @property
     def changed(self) -> dict[str, Any]:
-        """What is other than it was; an empty text takes a setting away."""
-        found = {}
-        for name, one in self._fields.items():
-            new = "" if one.value is None else str(one.value).strip()
-            old = self._values.get(name)
-            if new != ("" if old is None else str(old)):
-                found[name] = new
-        return found
+        """What is other than it was shown at first; an empty text takes a setting away."""
+        now = self._shown()
+        return {name: value for name, value in now.items() if value != self._first[name]}
 
     @property
     def secret(self) -> str:
@@ -95,21 +99,28 @@ class SettingsFields:
         label = LABELS.get(name, name.replace("_", " ").capitalize())
         words = _choices(model.model_fields[name].annotation)
         if words:
-            usual = model.model_fields[name].default
             shown = {one: WORDS.get(one, one) for one in words}
-            if name != "auth":
-                shown = {"": "as usual for the port", **shown}
-            usual = usual if name == "auth" else ""
-            self._fields[name] = choice(label, shown, value or usual or next(iter(shown)), hint=hint)
+            usual = model.model_fields[name].default if name == "auth" else None
+            if usual is None:
+                shown = {"": UNSAID.get(name, "as usual"), **shown}
+            first = value if value in shown else usual or ""
+            self._fields[name] = choice(label, shown, first, hint=hint)
             return
         self._fields[name] = field(label, "" if value is None else str(value), hint=hint)
 
-    def _only_for(self, auth: Any, prefixes: Iterable[str], by_token: bool) -> None:
+    def _shown(self) -> dict[str, str]:
+        return {
+            name: "" if one.value is None else str(one.value).strip() for name, one in self._fields.items()
+        }
+
+    def _by_login(self, auth: Any) -> None:
+        """Show only what the chosen way to log in needs."""
+
         def show() -> None:
             on = auth.value == XOAUTH2
             for name, one in self._fields.items():
-                if name.startswith(tuple(prefixes)):
-                    one.set_visibility(on is by_token)
+                if name.startswith(OAUTH):
+                    one.set_visibility(on)
             pairs: tuple[tuple[Element | None, bool], ...] = (
                 (self.token, on),
                 (self.password, not on),

@@ -231,7 +231,8 @@ class _Form:
         known = values if values.get(SOURCE) == self._source.value else {}
         hint = STORED if base and base.inbox_secret else "Empty: the one for sending."
         with self._in:
-            self._inbox = SettingsFields(SOURCES[str(self._source.value)].settings, known, hint)
+            model = SOURCES[str(self._source.value)].settings
+            self._inbox = SettingsFields(model, known, hint, token=False)
 
     def _limits(self, base: Account) -> None:
         self._kind = choice(

@@ -89,9 +89,8 @@ async def accounts(q: str = "") -> None:
 
     def search(event: Any) -> None:
         state["q"] = str(event.value or "").strip()
-        ui.run_javascript(
-            f"history.replaceState(null, '', '/accounts' + ({state['q']!r} ? '?q={quote(state['q'])}' : ''))"
-        )
+        path = f"/accounts?q={quote(state['q'], safe='')}" if state["q"] else "/accounts"
+        ui.run_javascript(f"history.replaceState(null, '', '{path}')")
         shown.refresh()
 
     with actions():

@@ -24,6 +24,25 @@ RESULTS, FRESH = "results", 10.0
 TONES = {InstanceStatus.ACTIVE.value: "good", InstanceStatus.PAUSED.value: "warn"}
 
 
+_LATER: dict[str, str] = {}
+"""By session: what is to be said on the page that comes next."""
+
+
+def leave(words: str, path: str = "") -> None:
+    """Show another page, or this one anew, and say there what was done."""
+    _LATER[visit().session.hash] = words
+    if path:
+        ui.navigate.to(path)
+    else:
+        ui.navigate.reload()
+
+
+def arrive() -> None:
+    """Say what was done on the page before."""
+    if words := _LATER.pop(visit().session.hash, ""):
+        toast(words)
+
+
 async def change(work: Callable[[Connection], T]) -> T:
     """`work` in one transaction, with the types of carillon.yaml stored as they are there."""
     workspace = visit().workspace
@@ -83,13 +102,11 @@ async def archive(campaign: Campaign) -> None:
 async def to(name: str, status: InstanceStatus, done: str) -> None:
     """Give it a status, say so, and show the page anew."""
     await edit(name, lambda old: replace(old, status=status.value))
-    toast(f"{done}. The next plan takes it into account.")
-    ui.navigate.reload()
+    leave(f"{done}. The next plan takes it into account.")
 
 
 async def make_plan() -> None:
     """Plan now, with progress, and show the page anew."""
     report = await plan_now()
-    toast(f"The plan is made: {number(report.planned)} emails planned, {number(report.skipped)} skipped.")
     visit().site.remembered.forget(RESULTS)
-    ui.navigate.reload()
+    leave(f"The plan is made: {number(report.planned)} emails planned, {number(report.skipped)} skipped.")

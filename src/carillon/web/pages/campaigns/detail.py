@@ -14,7 +14,17 @@ from carillon.store import mail_days, templates
 from carillon.store.engine import Connection
 from carillon.store.results import Result
 from carillon.web.pages.campaigns.changes import show_changes
-from carillon.web.pages.campaigns.deeds import archive, edit, make_plan, pause, status_of, to, told
+from carillon.web.pages.campaigns.deeds import (
+    archive,
+    arrive,
+    edit,
+    leave,
+    make_plan,
+    pause,
+    status_of,
+    to,
+    told,
+)
 from carillon.web.pages.campaigns.forms import CampaignForm, Known
 from carillon.web.pages.campaigns.overview import Seen, figures, show_overview
 from carillon.web.pages.campaigns.skipped import show_skipped
@@ -35,6 +45,7 @@ TABS = {
 @page("/campaigns/{id}", "Campaign", " ")
 async def campaign(id: int, tab: str = "overview", reason: str = "", who: int = 0) -> None:
     """One campaign."""
+    arrive()
     kept, workspace = visit().site.remembered, visit().workspace
     seen = await read(lambda c: _look(c, workspace, id, told(kept, c)))
     one = seen.campaign
@@ -115,5 +126,4 @@ async def _edit(one: Campaign) -> None:
         toast("It is like this already; nothing was changed.")
         return
     again = any(each.reschedules for each in changes)
-    toast("Saved. Make the plan to see what it moves." if again else "Saved.")
-    ui.navigate.reload()
+    leave("Saved. Make the plan to see what it moves." if again else "Saved.")

@@ -139,7 +139,7 @@ class CampaignForm:
                 "Further metadata",
                 json.dumps(others, ensure_ascii=False, indent=1) if others else "",
                 lines=True,
-                hint='A JSON object: followup_templates, variants, account_group, your own keys: {"note": "x"}',
+                hint="A JSON object: followup_templates, variants, account_group, keys of your own",
                 check=lambda given: _object(given)[1],
             )
 

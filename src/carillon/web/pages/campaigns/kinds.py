@@ -11,7 +11,7 @@ from nicegui import ui
 from carillon.campaigns import TYPE_FIELDS, Campaign, CampaignType
 from carillon.errors import InputError
 from carillon.store import campaigns
-from carillon.web.pages.campaigns.deeds import change
+from carillon.web.pages.campaigns.deeds import change, leave
 from carillon.web.pages.campaigns.forms import SHORT, TypeForm
 from carillon.web.parts import (
     Column,
@@ -27,7 +27,6 @@ from carillon.web.parts import (
     number,
     simple,
     text,
-    toast,
     visit,
 )
 from carillon.words import InstanceStatus, Role
@@ -93,8 +92,8 @@ async def edit_type(old: CampaignType | None) -> None:
             button("Save", do=save, role=Role.EDITOR, look="primary")
     changes = await answer(made)
     if changes is not None:
-        toast("Saved." if changes else "It is like this already; nothing was changed.")
-        ui.navigate.to("/campaigns?tab=types")
+        words = "Saved." if changes else "It is like this already; nothing was changed."
+        leave(words, "/campaigns?tab=types")
 
 
 def _priorities(found: Sequence[Campaign]) -> None:

@@ -15,7 +15,7 @@ from carillon.store import templates
 from carillon.store.engine import Connection
 from carillon.store.results import Result
 from carillon.web.pages.campaigns.changes import show_changes
-from carillon.web.pages.campaigns.deeds import change, make_plan, status_of, told
+from carillon.web.pages.campaigns.deeds import arrive, change, leave, make_plan, status_of, told
 from carillon.web.pages.campaigns.forms import CampaignForm, Known
 from carillon.web.pages.campaigns.kinds import show_types
 from carillon.web.pages.campaigns.outreach import show_outreach
@@ -33,7 +33,6 @@ from carillon.web.parts import (
     link,
     number,
     read,
-    toast,
     visit,
     way,
 )
@@ -68,6 +67,7 @@ class Around:
 @page("/campaigns", "Campaigns", "What goes to whom beside the mail of each contact's own dates.")
 async def campaigns(tab: str = "campaigns", status: str = "", edit: str = "") -> None:
     """The list and what belongs to it."""
+    arrive()
     defined = visit().workspace.settings.campaign_types
     around = await read(lambda c: Around(store.types(c, defined), store.campaigns(c, defined)))
     with actions():
@@ -105,8 +105,7 @@ async def new(around: Around) -> None:
             button("Make it", do=save, role=Role.EDITOR, look="primary")
     stored = await answer(made)
     if stored is not None:
-        toast("Made. Now say whom it goes to.")
-        ui.navigate.to(f"/campaigns/{stored.id}?tab=targets")
+        leave("Made. Now say whom it goes to.", f"/campaigns/{stored.id}?tab=targets")
 
 
 async def _list(around: Around, status: str) -> None:

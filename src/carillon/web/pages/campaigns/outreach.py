@@ -18,6 +18,7 @@ from carillon.store import sequence_status, sequences, templates
 from carillon.store.engine import Connection
 from carillon.store.outreach import Outreach
 from carillon.store.sequence_status import Counts
+from carillon.web.pages.campaigns.deeds import leave
 from carillon.web.parts import (
     all_right,
     answer,
@@ -38,7 +39,6 @@ from carillon.web.parts import (
     percent,
     read,
     text,
-    toast,
     visit,
     write,
     wrong,
@@ -132,8 +132,7 @@ async def _set(one: Outreach, status: OutreachStatus) -> None:
         return
     now, by = visit().workspace.clock.now(), visit().name
     await write(lambda c: store.set_status(c, one.name, status, now, by))
-    toast(f"{one.name[:60]} is {status.value}.")
-    ui.navigate.to("/campaigns?tab=outreach")
+    leave(f"{one.name[:60]} is {status.value}.", "/campaigns?tab=outreach")
 
 
 async def _edit(old: Outreach | None) -> None:
@@ -192,8 +191,7 @@ async def _edit(old: Outreach | None) -> None:
             button("Save", do=save, role=Role.EDITOR, look="primary")
     stored = await answer(made)
     if stored is not None:
-        toast("Saved.")
-        ui.navigate.to("/campaigns?tab=outreach")
+        leave("Saved.", "/campaigns?tab=outreach")
 
 
 def _defaults(

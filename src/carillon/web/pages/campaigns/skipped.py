@@ -118,11 +118,24 @@ def _row(one: mail_days.Skipped, campaign: int, reason: str) -> dict[str, Any]:
 
 async def _explain(campaign: str, contact: int) -> None:
     """What becomes of the campaign's emails to one contact, in the planner's own words."""
-    told = await work(lambda workspace: inquire.explain(workspace, str(contact)))
-    # Somebody else's external id may be the same number.
-    found = next(each for each in told if each.contact.id == contact)
-    made, place = dialog((found.contact.email or f"contact {contact}")[:80], wide=True)
+    made, place = dialog("Why it is so", wide=True)
     with place:
+        wait = text("p", "One moment: the rules are asked for this contact.", "c-muted").props(
+            'role="status"'
+        )
+    made.open()
+    try:
+        told = await work(lambda workspace: inquire.explain(workspace, str(contact)))
+        # Somebody else's external id may be the same number.
+        found = next(each for each in told if each.contact.id == contact)
+    except Exception:
+        made.close()
+        raise
+    if not made.value:
+        return
+    wait.delete()
+    with place:
+        text("h3", (found.contact.email or f"contact {contact}")[:100])
         for words in found.why_not:
             text("p", words, "c-warn")
         mine = [each for each in [*found.past, *found.emails] if each.campaign == campaign]

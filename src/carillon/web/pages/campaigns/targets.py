@@ -15,7 +15,7 @@ from carillon.store import campaign_targets, contact_search, targeting
 from carillon.store.campaign_targets import Outcome
 from carillon.store.contact_search import Wanted
 from carillon.store.engine import Connection
-from carillon.web.pages.campaigns.deeds import change, make_plan
+from carillon.web.pages.campaigns.deeds import change, leave, make_plan
 from carillon.web.pages.campaigns.forms import day_field, day_in
 from carillon.web.pages.campaigns.lists import upload_list
 from carillon.web.parts import (
@@ -37,7 +37,6 @@ from carillon.web.parts import (
     number,
     row,
     text,
-    toast,
     visit,
     work,
 )
@@ -132,7 +131,7 @@ async def _remove(one: Campaign, table: Table) -> None:
     ):
         rows = targeting.rows_of(chosen)
         done = await change(lambda c: targeting.remove_some(c, one, rows, None))
-        _done(f"{done.changed:,} taken away.")
+        await _done(f"{done.changed:,} taken away.")
 
 
 def _stored_day(stored: str) -> date | None:
@@ -160,7 +159,7 @@ async def _everybody(one: Campaign, wanted: bool) -> None:
     if await confirm(*asked, danger=not wanted):
         now, by = visit().workspace.clock.now(), visit().name
         await change(lambda c: targeting.go_to_everybody(c, one, wanted, now, by))
-        _done("It goes to all contacts now." if wanted else "It goes to nobody now.")
+        await _done("It goes to all contacts now." if wanted else "It goes to nobody now.")
 
 
 async def _pick(one: Campaign) -> None:
@@ -191,7 +190,7 @@ async def _pick(one: Campaign) -> None:
         with ui.element("div").classes("c-actions"):
             button("Cancel", do=made.close)
             button("Add the chosen", do=add, role=Role.EDITOR, look="primary")
-    _tell(one, await answer(made), await _today())
+    await _tell(one, await answer(made), await _today())
 
 
 def _contacts(connection: Connection, query: Query) -> Rows:
@@ -258,7 +257,7 @@ async def _alike(one: Campaign) -> None:
             button("Cancel", do=made.close)
             button("Count", do=look)
             button("Add all of them", do=add, role=Role.EDITOR, look="primary")
-    _tell(one, await answer(made), await _today())
+    await _tell(one, await answer(made), await _today())
 
 
 def _numbers(snapshot: Callable[[], Any], wish: Wanted) -> list[int]:
@@ -288,7 +287,7 @@ async def _today() -> date:
     return await work(lambda workspace: workspace.today())
 
 
-def _tell(one: Campaign, done: Outcome | None, today: date) -> None:
+async def _tell(one: Campaign, done: Outcome | None, today: date) -> None:
     """Say what became of it, and show the targets anew."""
     if done is None:
         return
@@ -298,17 +297,13 @@ def _tell(one: Campaign, done: Outcome | None, today: date) -> None:
     if done.unchanged:
         said.append(f"{number(done.unchanged)} were there already")
     said += [f"{number(n)} {_OUTLOOKS[word]}" for word, n in late.items() if word in _OUTLOOKS]
-    _done("; ".join(said) + ".")
+    await _done("; ".join(said) + ".")
 
 
-def _done(words: str) -> None:
-    """Say it where it stays until it is closed: with the way to the plan."""
-    with ui.dialog() as made, ui.card().classes("c-dialog"):
-        text("h2", words)
-        text("p", "The next plan takes it into account: it is made every night, or now.", "c-muted")
-        with ui.element("div").classes("c-actions"):
-            button("Later", do=made.close)
-            button("Make the plan now", do=make_plan, role=Role.EDITOR, look="primary")
-    made.on("hide", lambda: ui.navigate.reload())
-    made.open()
-    toast(words)
+async def _done(words: str) -> None:
+    """Say it, and offer the plan: before it nothing moves."""
+    more = "The next plan takes it into account: it is made every night, or now."
+    if await confirm(words, more, "Make the plan now", no="Later"):
+        await make_plan()
+    else:
+        leave(words)

@@ -162,19 +162,18 @@ async def hand_out(one: Found) -> None:
     ui.download.content(content, f"contact-{one.id}.json", "application/json")
 
 
-async def forget(one: Found, again: Again) -> None:
+async def forget(one: Found) -> None:
     """Erase what is known of a contact, after asking: it cannot be undone."""
     words = (
         "Its data are erased for good, and what waits to be sent to it is cancelled. A keyed hash of its "
-        "address is kept, so that it stays suppressed if a later list has it. What was sent stays in the books as "
-        "numbers. Backups and reports of imports hold it until they are deleted."
+        "address is kept, so that it stays suppressed if a later list has it. What was sent stays in the "
+        "books as numbers. Backups and reports of imports hold it until they are deleted."
     )
     if not await confirm("Forget this contact for good?", words, "Forget", danger=True):
         return
     by = visit().name
     await work(lambda workspace: forget_contact(workspace, one.id, by))
-    toast(f"Contact {one.id} is forgotten.")
-    await again()
+    ui.navigate.to("/contacts")
 
 
 async def take_out(one: Found, name: str, again: Again) -> None:

@@ -15,7 +15,7 @@ from carillon.store.issues import ContactIssue
 from carillon.store.suppressions import Suppression
 from carillon.web.pages.contacts import deeds, forms
 from carillon.web.pages.contacts.story import story
-from carillon.web.pages.contacts.words import plain, standing
+from carillon.web.pages.contacts.words import plain, shortened, standing
 from carillon.web.pages.contacts.year import year
 from carillon.web.parts import (
     act,
@@ -34,7 +34,7 @@ from carillon.web.parts import (
     work,
 )
 from carillon.web.shell import actions, page, retitle
-from carillon.words import ISSUE_MEANINGS, IssueCode, Role
+from carillon.words import ISSUE_MEANINGS, ContactStatus, IssueCode, Role
 from carillon.workspace import Workspace
 
 
@@ -52,7 +52,7 @@ class _Person:
     def name(self) -> str:
         texts = self.found.texts
         name = " ".join(part for part in (texts["first_name"], texts["last_name"]) if part)
-        return name or texts["email"] or f"Contact {self.found.id}"
+        return shortened(name or texts["email"] or f"Contact {self.found.id}")
 
 
 def _look(workspace: Workspace, number: int) -> _Person | None:
@@ -89,18 +89,22 @@ async def contact(id: int) -> None:
         if await forms.edit(person.found) is not None:
             await again()
 
-    with actions():
-        button("Enroll", "account_tree", lambda: deeds.enroll(person.found, again), role=Role.EDITOR)
-        if person.found.texts["email"]:
-            button(
-                "Suppress", "block", lambda: deeds.suppress(person.found, again),
-                role=Role.EDITOR, look="danger-plain",
-            )  # fmt: skip
-        with button("", "more_vert", look="plain").props('aria-label="More"') as more, ui.menu():
-            ui.menu_item("Export what is known", act(lambda: deeds.hand_out(person.found), role=Role.EDITOR))
-            ui.menu_item("Forget for good", act(lambda: deeds.forget(person.found, again), role=Role.ADMIN))
-        more.set_visibility(visit().may(Role.EDITOR) and bool(person.found.texts["email"]))
-        button("Edit", "edit", edit, role=Role.EDITOR, look="primary")
+    if person.found.status != ContactStatus.DELETED:
+        with actions():
+            button("Enroll", "account_tree", lambda: deeds.enroll(person.found, again), role=Role.EDITOR)
+            if person.found.texts["email"]:
+                button(
+                    "Suppress", "block", lambda: deeds.suppress(person.found, again),
+                    role=Role.EDITOR, look="danger-plain",
+                )  # fmt: skip
+            with button("", "more_vert", look="plain").props('aria-label="More"') as more, ui.menu():
+                ui.menu_item(
+                    "Export what is known", act(lambda: deeds.hand_out(person.found), role=Role.EDITOR)
+                )
+                if visit().may(Role.ADMIN):
+                    ui.menu_item("Forget for good", act(lambda: deeds.forget(person.found), role=Role.ADMIN))
+            more.set_visibility(visit().may(Role.EDITOR) and bool(person.found.texts["email"]))
+            button("Edit", "edit", edit, role=Role.EDITOR, look="primary")
 
     @ui.refreshable
     async def content() -> None:
@@ -123,7 +127,8 @@ async def contact(id: int) -> None:
 def _head(person: _Person) -> None:
     texts = person.found.texts
     place = " ".join(part for part in (texts["state"], texts["zip_code"]) if part)
-    parts = (texts["email"] if person.name != texts["email"] else None, f"contact {person.found.id}", place)
+    email = shortened(texts["email"] or "")
+    parts = (email if person.name != email else None, f"contact {person.found.id}", place)
     retitle(person.name, " · ".join(part for part in parts if part))
 
 

@@ -10,8 +10,9 @@ _TONES = {
     ContactStatus.ACTIVE: "good",
     ContactStatus.OPTED_OUT: "warn",
     ContactStatus.BOUNCED: "bad",
-    ContactStatus.DELETED: "",
 }
+LONGEST = 120
+"""Characters of a title."""
 
 
 def standing(status: str, is_suppressed: bool) -> tuple[str, str]:
@@ -26,3 +27,8 @@ def plain(word: str) -> str:
     if word == "aep":
         return "AEP"
     return word.replace("_", " ").replace("campaign ", "campaign: ", 1)
+
+
+def shortened(words: str) -> str:
+    """Cut where a title would not end."""
+    return words if len(words) <= LONGEST else f"{words[:LONGEST]}…"

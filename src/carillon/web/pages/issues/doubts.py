@@ -66,6 +66,7 @@ async def doubts_table(changed: Callable[[], Any]) -> None:
             nothing="Nothing is in doubt.",
             label="Emails in doubt",
         )
+        table.table.classes("i-wrap")
 
     def choosing() -> None:
         many = len(table.selected)

@@ -39,7 +39,7 @@ def at_fault(accounts: Sequence[Account]) -> None:
     """Each with its last error, and the way to let it go on."""
     with (
         card("Accounts at fault", "They send nothing until somebody has looked", flush=True),
-        ui.element("div").classes("c-list"),
+        ui.element("div").classes("c-list i-list"),
     ):
         for one in accounts:
             with ui.element("div").props(f'data-account="{one.id}"'):
@@ -123,6 +123,7 @@ async def failed_table(since: int, days: int) -> None:
             label="Failed emails",
             limit=20,
         )
+        table.table.classes("i-wrap")
     await table.show()
 
 
@@ -138,7 +139,7 @@ def _remedy(one: unsent.Failed) -> tuple[str, str]:
 def contacts_card(counts: Mapping[str, int]) -> None:
     """What is wrong with data, by code: whom it is about, a link away."""
     lead = "As the last plan found it. Who has an issue is left out of what it makes impossible"
-    with card("Data of contacts", lead, flush=True), ui.element("div").classes("c-list"):
+    with card("Data of contacts", lead, flush=True), ui.element("div").classes("c-list i-list"):
         for code, many in sorted(counts.items(), key=lambda one: -one[1]):
             with ui.element("div").props(f'data-code="{code}"'):
                 with ui.element("div").classes("c-grow"):

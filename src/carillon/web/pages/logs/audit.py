@@ -74,7 +74,7 @@ def _filters(which: Which, day: date | None) -> None:
 
 
 def _deed(one: Deed) -> None:
-    with ui.element("details").classes("l-line"):
+    with ui.element("details").classes("l-line l-deed"):
         with ui.element("summary"):
             icon("chevron_right").classes("l-fold")
             when(one.when).classes("l-when")

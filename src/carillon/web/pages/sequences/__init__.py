@@ -1,5 +1,18 @@
-"""Sequences: the list (`listing`), one of them (`one`), and the place where they are drawn (`builder`)."""
+"""Sequences: what they say, who is on the way, what comes back.
 
-from carillon.web.pages.sequences import fresh, listing, one
+listing   /sequences                              fresh      /sequences/new: short form, drawn, from a file
+one       /sequences/{id}: steps, people, report, file
+builder   where one is drawn                      canvas     the steps as they are seen
+panel     a step's settings                       panel_email, panel_condition: of these two
+rules     the sequence's own settings             file       as YAML
+begin     the activation                          runs       paused, resumed, archived
+enroll    people put in                           people     their table, history and way out
+report    rates                                   words      how it all is told
+"""
 
-__all__ = ["fresh", "listing", "one"]
+# The order counts: /sequences/new is no sequence's id.
+from carillon.web.pages.sequences.fresh import new
+from carillon.web.pages.sequences.listing import listing
+from carillon.web.pages.sequences.one import one
+
+__all__ = ["listing", "new", "one"]

@@ -40,7 +40,7 @@ async def activate(name: str, refresh: Callable[[], Awaitable[None]]) -> None:
     made, place = dialog(f"Activate {name}", wide=True)
     zone = visit().zone
     tomorrow = visit().workspace.clock.now().astimezone(zone).date() + timedelta(days=1)
-    state: dict[str, Any] = {"how": NOW, "at": f"{tomorrow}T{USUAL:%H:%M}"}
+    state: dict[str, Any] = {"how": NOW, "at": f"{tomorrow}T{USUAL:%H:%M}", "asked": 0}
 
     def moment() -> datetime | None:
         if state["how"] == NOW:
@@ -57,7 +57,11 @@ async def activate(name: str, refresh: Callable[[], Awaitable[None]]) -> None:
             return
         is_past = at is not None and at <= visit().workspace.clock.now()
         begin.error = "lies in the past" if is_past else None
+        state["asked"] = mine = state["asked"] + 1
+        go.set_enabled(False)
         found = await work(lambda workspace: prospect(workspace, name, at))
+        if mine != state["asked"] or made.is_deleted:
+            return  # something else was asked for meanwhile
         shown.clear()
         with shown:
             _show(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from nicegui import ui
@@ -61,6 +62,7 @@ async def one(id: int, tab: str = "steps", status: str = "", q: str = "") -> Non
     with actions():
         buttons = ui.element("div").classes("c-actions")
     figures = ui.element("div").classes("c-col")
+    asking = ui.element("div")
 
     async def refresh() -> None:
         with figures:  # what was clicked is drawn anew, and its place goes with it
@@ -68,7 +70,7 @@ async def one(id: int, tab: str = "steps", status: str = "", q: str = "") -> Non
                 lambda c: (find(c, id), sequence_status.counts(c, [id]).get(id, Counts()))
             )
             _figures(figures, now, counts)
-            _buttons(buttons, now, counts, refresh)
+            _buttons(buttons, asking, now, counts, refresh)
             await those.show()
             await figures_of.refresh()
 
@@ -92,7 +94,7 @@ async def one(id: int, tab: str = "steps", status: str = "", q: str = "") -> Non
             file.draw(builder)
     counts = (await read(lambda c: sequence_status.counts(c, [id]))).get(id, Counts())
     _figures(figures, found, counts)
-    _buttons(buttons, found, counts, refresh)
+    _buttons(buttons, asking, found, counts, refresh)
     every(refresh)
 
 
@@ -116,7 +118,16 @@ def _figures(place: ui.element, found: Sequence, counts: Counts) -> None:
             stat("Reply rate", percent(counts.reply_rate), "of those written to")
 
 
-def _buttons(place: ui.element, found: Sequence, counts: Counts, refresh: Any) -> None:
+def _buttons(place: ui.element, asking: ui.element, found: Sequence, counts: Counts, refresh: Any) -> None:
+    """`asking`: where their questions stand, which stay when the buttons are drawn anew."""
+
+    def asks(do: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+        async def asked() -> None:
+            with asking:
+                await do()
+
+        return asked
+
     place.clear()
     status, name = found.status, found.name
     running = (SequenceStatus.ACTIVE, SequenceStatus.SCHEDULED)
@@ -124,13 +135,19 @@ def _buttons(place: ui.element, found: Sequence, counts: Counts, refresh: Any) -
         if status is SequenceStatus.ARCHIVED:
             return
         look = "plain" if counts.total or status in running else "primary"
-        button("Enroll", "person_add", lambda: enroll(found.id, name, refresh), role=Role.EDITOR, look=look)
+        button(
+            "Enroll", "person_add", asks(lambda: enroll(found.id, name, refresh)), role=Role.EDITOR, look=look
+        )
         if status in running:
-            button("Pause", "pause", lambda: pause(name, counts, refresh), role=Role.EDITOR)
+            button("Pause", "pause", asks(lambda: pause(name, counts, refresh)), role=Role.EDITOR)
         if status is SequenceStatus.PAUSED:
-            button("Resume", "play_arrow", lambda: resume(name, refresh), role=Role.EDITOR, look="primary")
+            button(
+                "Resume", "play_arrow", asks(lambda: resume(name, refresh)), role=Role.EDITOR, look="primary"
+            )
         if status in (SequenceStatus.DRAFT, SequenceStatus.COMPLETED, SequenceStatus.SCHEDULED):
             look = "primary" if counts.total and status is not SequenceStatus.SCHEDULED else "plain"
             label = "Change the start" if status is SequenceStatus.SCHEDULED else "Activate"
-            button(label, "rocket_launch", lambda: activate(name, refresh), role=Role.EDITOR, look=look)
-        button("Archive", "archive", lambda: archive(name, counts, refresh), role=Role.EDITOR, look="quiet")
+            button(label, "rocket_launch", asks(lambda: activate(name, refresh)), role=Role.EDITOR, look=look)
+        button(
+            "Archive", "archive", asks(lambda: archive(name, counts, refresh)), role=Role.EDITOR, look="quiet"
+        )

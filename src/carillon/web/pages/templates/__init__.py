@@ -1,5 +1,6 @@
 """Templates: what is written, which version emails take, and how it looks to somebody real."""
 
-from carillon.web.pages.templates import editor, listing
+from carillon.web.pages.templates.editor import template
+from carillon.web.pages.templates.listing import templates
 
-__all__ = ["editor", "listing"]
+__all__ = ["template", "templates"]

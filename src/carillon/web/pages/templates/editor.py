@@ -59,6 +59,8 @@ HINTS = {
 EMAIL, SMS = ("subject", "preheader", "from_name", "html", "text"), ("sms",)
 LONG = ("html", "text", "sms")
 DEBOUNCE = "debounce=350"
+LINE, AROUND = 19, 4
+"""Pixels of a line in the editor, and lines left above the one that is jumped to."""
 
 
 @dataclass(frozen=True)
@@ -217,10 +219,11 @@ class Editor:
         lines = str(at.value or "").split("\n")
         begin = sum(len(line) + 1 for line in lines[: found.line - 1])
         end = begin + len(lines[found.line - 1]) if found.line <= len(lines) else begin
-        kind = "textarea" if found.part in LONG else "input"
         ui.run_javascript(
-            f"const at = getElement({at.id}).$el.querySelector('{kind}'); at.focus();"
-            f" at.setSelectionRange({begin}, {end}); at.scrollTop = {max(found.line - 4, 0)} * 19"
+            f"const root = document.getElementById('c{at.id}');"
+            " const at = root.matches('input, textarea') ? root : root.querySelector('input, textarea');"
+            f" at.focus(); at.setSelectionRange({begin}, {end});"
+            f" at.scrollTop = {max(found.line - AROUND, 0)} * {LINE}"
         )
 
     async def _keep(self) -> None:
