@@ -3,6 +3,7 @@
 What belongs here: words that stand in the database, the files and on the screen, with the small
 integers they are stored as. What does not: any rule about them (see `lifecycle` and the rooms).
 A code, once released, never changes its meaning: it is in people's databases and in every hash.
+Long because a glossary is one list.
 """
 
 from __future__ import annotations

@@ -11,7 +11,9 @@ from carillon.addresses import identity, seed
 from carillon.clock import ManualClock
 from carillon.files.run import import_contacts
 from carillon.store import contacts as store
+from carillon.store.contact_lookup import BY_ADDRESS
 from carillon.workspace import Workspace
+from tests.contract.conftest import MakeWorkspace
 from tests.contract.diary import signed
 from tests.contract.lists import (
     bring_in,
@@ -502,3 +504,13 @@ def test_readers_see_the_old_contacts_meanwhile(
     bring_in(workspace, {"email": "bob@example.com"})
     assert seen == [["Ann@example.com"]]
     assert len(people(workspace)) == 2
+
+
+@pytest.mark.parametrize("join", BY_ADDRESS)
+def test_addresses_lead_to_contacts_by_index(make_workspace: MakeWorkspace, join: str) -> None:
+    """Without it each reply would read all contacts. PostgreSQL chooses by size, and can use it as well."""
+    with make_workspace("sqlite").database.snapshot() as connection:
+        run = connection.exec_driver_sql
+        run("create temp table temp_addresses (address text)")
+        plan = [str(row[3]) for row in run(f"explain query plan select c.id from temp_addresses a {join}")]
+    assert any(step.startswith("SEARCH c USING INDEX contacts_by_") for step in plan), plan

@@ -174,7 +174,8 @@ class Senders:
 
         What the day has no room for is dealt out in proportion to the limits, and leaves on later days.
         """
-        ids = [one.id for one in self._active if one.group == group]
+        # Another program may have stored a limit of 0: such an account sends nothing on any day.
+        ids = [one.id for one in self._active if one.group == group and self._days[one.id] != 0]
         chosen = np.full(some, NO_ROOM, np.int64)
         if not ids:
             return chosen

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from carillon.addresses import normalise
 from carillon.store.bulk import insert_rows
 from carillon.store.clean import clean
+from carillon.store.contact_lookup import BY_ADDRESS
 from carillon.store.json_values import object_of
 from carillon.store.moments import as_moment, moment_of
 from carillon.words import Status
@@ -40,14 +41,14 @@ def correspondence(
     insert_rows(connection, "temp_addresses", ("address",), rows)
     parts = (
         "select a.address, o.id, o.actual_send_datetime, o.email_template, s.settings from temp_addresses a"
-        f" join contacts c on lower(c.email) = a.address and c.external_id is {given}"
+        f" {join}"
         " join outbox o on o.contact_id = c.id"
         " left join sequence_enrollments e on e.id = o.enrollment_id"
         " left join sequence_steps s on s.sequence_id = e.sequence_id and s.step_key = o.step_key"
         f" where o.account_id = {account:d} and o.channel = 'email'"
         f" and o.status in ('{Status.SENT}', '{Status.DELIVERED}', '{Status.IN_DOUBT}', '{Status.BOUNCED}')"
         f" and coalesce(o.actual_send_datetime, o.intent_at) >= {as_moment(connection, since)}"
-        for given in ("null", "not null")
+        for join in BY_ADDRESS
     )
     sent = run(" union all ".join(parts)).all()
     templates: dict[str, set[str]] = defaultdict(set)

@@ -3,7 +3,7 @@
 A row is claimed (`processing`, with a token and a lease), gets an intent right before the network sees it,
 and an outcome after (`store.intents`). A token belongs to one claim and is never used again: `HOLDER`
 characters that name the dispatcher, then a number. Tokens, leases and rates use the database's clock;
-`send_at` the workspace's.
+`send_at` the workspace's. Longer than others: the steps of one protocol are read side by side.
 """
 
 from __future__ import annotations

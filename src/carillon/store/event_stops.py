@@ -20,6 +20,7 @@ from carillon.sequences import SequenceSettings
 from carillon.store import enrollments, sequences
 from carillon.store.advance import moment_from
 from carillon.store.bulk import insert_rows, is_sqlite, stage_arrays
+from carillon.store.contact_lookup import BY_ADDRESS
 from carillon.store.dispatch import WAITING
 from carillon.store.moments import as_moment, moment_of, stamp
 from carillon.words import EventKind, ExitReason, Status
@@ -153,11 +154,7 @@ def _sharing(connection: Connection, addresses: Iterable[str]) -> list[tuple[int
     run("drop table if exists temp_addresses")
     run("create temp table temp_addresses (address text)")
     insert_rows(connection, "temp_addresses", ("address",), rows)
-    parts = (
-        "select c.id, a.address from temp_addresses a join contacts c on lower(c.email) = a.address"
-        f" and c.external_id is {given}"
-        for given in ("null", "not null")
-    )
+    parts = (f"select c.id, a.address from temp_addresses a {join}" for join in BY_ADDRESS)
     return [(int(contact), str(address)) for contact, address in run(" union all ".join(parts))]
 
 

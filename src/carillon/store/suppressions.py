@@ -19,6 +19,7 @@ from carillon.errors import InputError
 from carillon.settings_checks import did_you_mean
 from carillon.store import audit
 from carillon.store.bulk import insert_rows
+from carillon.store.contact_lookup import BY_ADDRESS
 from carillon.store.dispatch import WAITING
 from carillon.store.moments import as_moment, moment_of, stamp
 from carillon.store.paging import Slice, sliced
@@ -142,11 +143,7 @@ def suppress_many(connection: Connection, wishes: Iterable[Wish], now: datetime)
         f" select address, scope, reason, {as_moment(connection, now)} from temp_wishes"
         " where true on conflict (address, scope) do nothing"
     ).rowcount
-    whose = " union all ".join(
-        "select c.id from temp_wishes w join contacts c on lower(c.email) = w.address"
-        f" and c.external_id is {given}"
-        for given in ("null", "not null")
-    )
+    whose = " union all ".join(f"select c.id from temp_wishes a {join}" for join in BY_ADDRESS)
     cancelled = run(
         f"update outbox set status = '{Status.CANCELLED}', skip_reason = '{SUPPRESSED}',"
         f" updated_at = {as_moment(connection, now)} where contact_id in ({whose}) and {WAITING}"
