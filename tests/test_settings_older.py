@@ -86,7 +86,7 @@ def test_what_is_taken(text: str, key: str, value: object) -> None:
         ("load_balancing: {max_emails_per_period: 0}", "load_balancing.max_emails_per_period",
          "0 would block all mail"),
         ("database: {path: /x}", "database", "init --adopt FILE"),
-        ("logging: {level: INFO}", "logging.level", "no such setting here"),
+        ("logging: {file: a.log}", "logging.file", "no such setting here"),
         ("state_rules: {ZZ: {type: birthday}}", "state_rules.ZZ", "not a state"),
         ("state_rules: {CA: 5}", "state_rules.CA", "neither a state with a rule"),
         ("state_rules: {CA: {type: birthday, window_after: 999}}", "state_rules.CA", "out of range"),

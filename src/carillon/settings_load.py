@@ -255,9 +255,10 @@ def _words_for(model: type[BaseModel], loc: KeyPath, detail: ErrorDetails) -> st
     if kind == "missing":
         return f'is missing; add "{loc[-1]}: ..."'
     wanted = _at(model, loc)
-    if _is_model(wanted) or (get_origin(wanted) and issubclass(get_origin(wanted), Mapping)):
+    shape = get_origin(wanted)
+    if _is_model(wanted) or (isinstance(shape, type) and issubclass(shape, Mapping)):
         meant, empty = 'a map like "key: value"', "{}"
-    elif get_origin(wanted) is tuple:
+    elif shape is tuple:
         meant, empty = 'a list like "[one, two]"', "[]"
     elif value is None:
         return "there is no value; write one, or remove the key to use the default"

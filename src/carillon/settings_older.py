@@ -128,6 +128,11 @@ class _Reading:
             if name in pair:
                 self.part(path, pair, whole, value)
                 return
+        inside = f"{section}.{name}"
+        if isinstance(value, dict) and any(one.startswith(f"{inside}.") for one in Settings.paths()):
+            for below, inner in value.items():
+                self.key((*path, below), inside, inner)
+            return
         target = _target(section, name)
         if target is None:
             near = did_you_mean(name, _keys_of(section)).removeprefix("; ")

@@ -21,7 +21,6 @@ WAYS = (
     "/campaigns",
     "/campaigns?tab=types",
     "/campaigns?tab=outreach",
-    "/campaigns?tab=changes",
     "/campaigns/1",
     "/campaigns/2?tab=skipped",
     "/campaigns/1?tab=targets",

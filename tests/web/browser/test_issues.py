@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -91,6 +92,6 @@ def test_a_viewer_looks_and_settles_nothing(open_page: OpenPage, demo_site: Site
 def test_issues_lead_to_their_contacts(open_page: OpenPage) -> None:
     page = open_page("/issues")
     row = page.locator('[data-code="invalid_zip"]')
-    expect(row).to_contain_text("6 contacts")
+    expect(row).to_contain_text(re.compile(r"[1-9]\d* contacts"))
     row.get_by_role("link", name="Show them").click()
     page.wait_for_url("**/contacts?issue=invalid_zip")
