@@ -4,7 +4,7 @@ VENV  := .venv
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo web test lint soak bench constraints docs clean
+.PHONY: demo web test lint soak bench constraints docs screenshots clean
 
 demo: $(READY)
 	@$(BIN)/carillon demo demo
@@ -15,7 +15,7 @@ web: $(READY)
 	@$(BIN)/carillon -w demo web
 
 test: $(READY) lint
-	$(BIN)/python -m pytest -n 3 --dist worksteal
+	$(BIN)/python -m pytest -n 3 --dist loadgroup
 
 lint: $(READY)
 	$(BIN)/ruff check src tests bench docs
@@ -38,6 +38,10 @@ bench: $(READY)
 
 docs: $(READY)
 	$(BIN)/python docs/generate.py
+
+# Every page of the web application on the demo, as docs/tour.md shows them; needs Chromium.
+screenshots: $(READY)
+	$(BIN)/python docs/screenshots.py
 
 # Newer versions of everything, without the address of any package index in the file.
 constraints: $(READY)

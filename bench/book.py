@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from carillon.addresses import seeds
 from carillon.campaigns import Instance
 from carillon.clock import SystemClock
 from carillon.settings import write_default_settings
-from carillon.store.bulk import insert_rows
+from carillon.store.bulk import insert_rows, is_sqlite
 from carillon.store.campaigns import create
 from carillon.workspace import Workspace, at
 
@@ -31,8 +32,18 @@ COLUMNS = ("id", "email", "first_name", "last_name", "phone_number", "zip_code",
            "effective_date", "status", "created_at", "updated_at", "seed")  # fmt: skip
 
 
-def make_workspace(folder: Path, contacts: int, url: str | None = None) -> Workspace:
-    """A workspace for insurance with so many contacts, spread over the country's ZIPs."""
+VARIED = (*COLUMNS, "company", "industry", "tags")
+_SYLLABLES = ("ba", "cor", "den", "el", "fi", "gra", "hol", "ing", "jo", "ker", "lan", "mor", "nes", "o",
+              "per", "qui", "ros", "sam", "ton", "ul", "ver", "wil", "yo", "zel")  # fmt: skip
+_FIRST = ("Anna", "Maria", "Robert", "James", "Linda", "Susan", "David", "Karen", "Zelda", "Omar")
+_OFTEN = (0.3, 0.2, 0.15, 0.1, 0.1, 0.05, 0.05, 0.03, 0.015, 0.005)
+
+
+def make_workspace(folder: Path, contacts: int, url: str | None = None, *, varied: bool = False) -> Workspace:
+    """A workspace for insurance with so many contacts, spread over the country's ZIPs.
+
+    `varied`: with names, companies, tags and statuses like people's; one in ten is called Sample.
+    """
     folder.mkdir(parents=True)
     write_default_settings(folder, "insurance")
     environ = {"CARILLON_PROCESSING__BATCH_SIZE": "100000"}
@@ -40,6 +51,9 @@ def make_workspace(folder: Path, contacts: int, url: str | None = None) -> Works
         environ["CARILLON_DATABASE__URL"] = url
     workspace = at(folder, environ, SystemClock())
     workspace.database.migrate()
+    if varied:
+        workspace.database.write(lambda c: _fill(c, contacts))
+        return workspace
     for low in range(0, contacts, STEP):
         rows = _rows(low, min(STEP, contacts - low))
         workspace.database.write(lambda connection, r=rows: insert_rows(connection, "contacts", COLUMNS, r))
@@ -129,6 +143,54 @@ def _rows(low: int, count: int):  # type: ignore[no-untyped-def]
         seeds(emails).astype(np.int64).tolist(),
         strict=True,
     )
+
+
+def _fill(connection, contacts: int) -> None:  # type: ignore[no-untyped-def]
+    """Varied contacts; their indexes are made when all are there, which is many times faster."""
+    run = connection.exec_driver_sql
+    sqlite = is_sqlite(connection)
+    saved = (
+        "select type, name, sql from sqlite_master where tbl_name = 'contacts' and sql is not null"
+        " and type in ('index', 'trigger') order by type"
+        if sqlite
+        else "select 'index', indexname, indexdef from pg_indexes where tablename = 'contacts'"
+        " and indexname <> 'contacts_pkey'"
+    )
+    made = run(saved).all()
+    for kind, name, _ in made:
+        run(f"drop {kind} {name}")
+    run("insert into changes (contact_id) values (0)")
+    for low in range(0, contacts, STEP):
+        insert_rows(connection, "contacts", VARIED, _varied(low, min(STEP, contacts - low)))
+    for _, _, statement in made:
+        run(statement)
+    if sqlite:
+        run(
+            "insert into contact_tags (tag, contact_id) select t.value, c.id from contacts c"
+            " join json_each(c.tags) t where c.tags is not null order by t.value, c.id"
+        )
+
+
+def _varied(low: int, count: int):  # type: ignore[no-untyped-def]
+    """The same people with more about them. Tags: of a fifth, of a tenth, of one list, of one in 100,000."""
+    chance = np.random.default_rng([SEED, low, 1])
+    first = chance.choice(_FIRST, count, p=_OFTEN).tolist()
+    parts = chance.choice(_SYLLABLES, (count, 3)).tolist()
+    sample, sort, state = chance.random((3, count)).tolist()
+    for place, row in enumerate(_rows(low, count)):
+        one = dict(zip(COLUMNS, row, strict=True))
+        one["first_name"] = first[place]
+        if sample[place] > 0.1:
+            one["last_name"] = "".join(parts[place]).capitalize()
+        tags = [name for name, most in (("customer", 0.3), ("newsletter", 0.1)) if sort[place] < most]
+        tags += ["list of may"] if 500_000 <= one["id"] < 550_000 else []
+        tags += ["vip"] if one["id"] % 100_000 == 17 else []
+        one["tags"] = json.dumps(tags) if tags else None
+        one["company"], one["industry"] = f"{one['last_name']} & Co", parts[place][0]
+        one["status"] = (
+            "bounced" if one["id"] % 5000 == 0 else "opted_out" if state[place] < 0.01 else "active"
+        )
+        yield tuple(one[name] for name in VARIED)
 
 
 def _places() -> pl.DataFrame:

@@ -45,10 +45,11 @@ def calls() -> Iterator[str]:
         for method, one in methods.items():
             query = ", ".join(f"`{p['name']}`" for p in one.get("parameters", []) if p["in"] == "query")
             said = " ".join(one["description"].split())
-            row = f"| `{method.upper()} {path}` | {said} | {query} |"
+            (scope,) = next(iter(one["security"][0].values()))
+            row = f"| `{method.upper()} {path}` | {said} | {query} | {scope} |"
             by_tag.setdefault(one["tags"][0], []).append(row)
     for tag, rows in by_tag.items():
-        head = [f"## {tag.capitalize()}\n", "| call | what it does | query |", "|---|---|---|"]
+        head = [f"## {tag.capitalize()}\n", "| call | what it does | query | scope |", "|---|---|---|---|"]
         yield "\n".join([*head, *rows, ""])
 
 

@@ -19,7 +19,7 @@ _BLANK = "&#160;"
 _TEXT = re.compile(
     r'(<text class="[^"]*" x=")([\d.]+)(" y="[\d.]+" textLength=")([\d.]+)("[^>]*>)([^<]*)</text>'
 )
-FROM, UNTIL = "3. The plan", "Where to look next"
+FROM, UNTIL = "4. The plan", "Where to look next"
 
 
 def main() -> None:

@@ -6,8 +6,9 @@ written in, and rendering (`send.template`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 
 from yaml import safe_load
@@ -57,17 +58,19 @@ class Source:
         return {part: text for part in PARTS if (text := getattr(self, part))}
 
 
-def defaults() -> Iterator[Source]:
+@cache
+def defaults() -> tuple[Source, ...]:
     """The templates that come with Carillon, each as version 1."""
     folder = resources.files("carillon").joinpath("data", "templates")
 
     def read(name: str) -> str:
         return folder.joinpath(name).read_text(encoding="utf-8")
 
+    def source(name: str, said: Mapping[str, str] | None) -> Source:
+        if not said:
+            return Source(name, 1, sms=read(f"{name}.txt").strip())
+        html = layout.replace(_HERE, read(f"{name}.html"))
+        return Source(name, 1, said["subject"], html, preheader=said["preheader"])
+
     layout = read("layout.html")
-    for name, said in safe_load(read("index.yaml")).items():
-        if said:
-            yield Source(name, 1, said["subject"], layout.replace(_HERE, read(f"{name}.html")),
-                         preheader=said["preheader"])  # fmt: skip
-        else:
-            yield Source(name, 1, sms=read(f"{name}.txt").strip())
+    return tuple(source(name, said) for name, said in safe_load(read("index.yaml")).items())

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from carillon.cli import demo_weeks
 from carillon.cli.app import main
 
 NOW = "2026-03-10T09:00"
@@ -137,3 +138,10 @@ def read_only(folder: Path) -> Iterator[None]:
         yield
     finally:
         subprocess.run(["umount", folder], check=True)
+
+
+@pytest.fixture
+def quick_demo(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The demo lets one day pass in the place of two weeks."""
+    monkeypatch.setattr(demo_weeks, "DAYS", 1)
+    monkeypatch.setattr(demo_weeks, "PLANNED", 1)

@@ -11,6 +11,8 @@ from carillon.files.sample import SHARED, SHOWN, ZIPS, write_sample
 from carillon.zips import state_of
 from tests.cli.conftest import NOW, Run
 
+pytestmark = pytest.mark.usefixtures("quick_demo")
+
 
 def test_the_sample_is_the_same_every_time_and_harms_nobody(tmp_path: Path) -> None:
     write_sample(tmp_path / "one.csv", date(2026, 3, 10))

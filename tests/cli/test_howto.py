@@ -82,6 +82,7 @@ class Reader:
         return done.stdout
 
 
+@pytest.mark.usefixtures("quick_demo")
 @pytest.mark.parametrize("page", ["rate-increase", "sequences"])
 def test_the_walk_on_a_page(page: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

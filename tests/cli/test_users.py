@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -52,8 +54,32 @@ def test_what_cannot_be_says_what_to_do(empty: Path, run: Run) -> None:
     assert "no user 'tom'" in run("-w", empty, "user", "remove", "tom").err
 
 
-def test_a_window_says_what_it_needs(empty: Path, run: Run) -> None:
+def test_a_window_says_what_it_needs(
+    empty: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The extra, then a screen, then a toolkit; and whatever is missing, the server has ended."""
+    monkeypatch.setitem(sys.modules, "webview", None)
     result = run("-w", empty, "web", "--window", "--port", "1")
     assert result.code == 2
     assert 'pip install "carillon-mail[desktop]"' in result.err
     assert run("-w", empty, "web", "--window", "--public-only").code == 2
+    monkeypatch.delitem(sys.modules, "webview")
+    (tmp_path / "webview.py").write_text(
+        "settings = {}\n"
+        "def create_window(title, address, **size):\n    assert '/enter?token=' in address\n"
+        "def start():\n    raise RuntimeError('You must have either QT or GTK.')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    for screen in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(screen, raising=False)
+    if sys.platform.startswith("linux"):
+        result = run("-w", empty, "web", "--window", "--port", port)
+        assert (result.code, "neither DISPLAY nor WAYLAND_DISPLAY" in result.err) == (1, True)
+    monkeypatch.setenv("DISPLAY", ":99")
+    result = run("-w", empty, "web", "--window", "--port", port)
+    assert (result.code, "either QT or GTK). On Linux" in result.err) == (1, True), result.err
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", int(port))) != 0

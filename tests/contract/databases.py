@@ -50,6 +50,9 @@ def postgres_server() -> Iterator[str]:
         admin = open_database(url, folder)
         for statement in (
             "alter system set fsync = off",  # it is thrown away in any case
+            "alter system set full_page_writes = off",
+            "alter system set synchronous_commit = off",
+            "alter system set jit = off",
             "select pg_reload_conf()",
             "create database template_carillon",
         ):

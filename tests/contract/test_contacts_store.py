@@ -487,8 +487,8 @@ def test_a_failure_leaves_nothing_behind(
     assert (people(workspace), changes(workspace)) == before
     assert outcome(import_contacts(workspace, path, mapping={})) == (2, 0, 0, 0)
     indexes = query(workspace, "select count(*) as n from sqlite_master where tbl_name = 'contacts' and type"
-                    " in ('index', 'trigger')") if workspace.database.is_sqlite else [{"n": 9}]  # fmt: skip
-    assert indexes == [{"n": 9}]
+                    " in ('index', 'trigger')") if workspace.database.is_sqlite else [{"n": 12}]  # fmt: skip
+    assert indexes == [{"n": 12}]
 
 
 def test_readers_see_the_old_contacts_meanwhile(

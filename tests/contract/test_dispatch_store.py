@@ -13,6 +13,7 @@ import pytest
 
 from carillon.errors import InputError, WorkspaceError
 from carillon.rates import SECOND, Limits
+from carillon.send.again import send_again
 from carillon.send.doubt import settle
 from carillon.send.outcomes import Deferred, Delivered, Rejected, Unknown
 from carillon.store import dispatch, release
@@ -404,6 +405,33 @@ def test_a_follow_up_goes_and_comes_back_with_all_that_is_known_of_it(workspace:
     assert query(workspace, "select id, send, ideal, state from plan") == [(number, TODAY, TODAY - 2, state)]
     ((metadata,),) = query(workspace, "select metadata from plan_followups")
     assert (json.loads(metadata) if isinstance(metadata, str) else metadata) == {"tier": 2}
+
+
+def test_what_failed_leaves_after_all_when_a_person_wants_it(workspace: Workspace) -> None:
+    """Not what is too old, has no account, or belongs to a sequence that has gone on without it."""
+    account(workspace)
+    contacts(workspace, *range(1, 8))
+    failed = {"status": "failed", "send": TODAY - 3, "last_error": "no such template", "attempts": 1}
+    mine, other = (email(workspace, one, **failed) for one in (1, 2))
+    waits = email(workspace, 3, id=-5, enrollment_id=3, **failed)
+    email(workspace, 4, id=-6, enrollment_id=4, noticed_at="2026-02-27T10:00:00.000Z", **failed)
+    email(workspace, 5, **(failed | {"send": TODAY - 31}))
+    email(workspace, 6, **(failed | {"account_id": None}))
+    email(workspace, 7, **(failed | {"status": "sent"}))
+    assert claim(workspace) == []
+    assert send_again(workspace, TODAY - 30, [mine], "ann") == 1
+    (found,) = claim(workspace)
+    assert (found.id, found.send, found.attempts) == (mine, TODAY, 2)
+    assert send_again(workspace, TODAY - 30, None, "ann") == 2
+    assert send_again(workspace, TODAY - 30, None, "ann") == 0
+    assert sorted(row.id for row in claim(workspace, f"{HOLDERS[0]}:2")) == [waits, other]
+    told = query(
+        workspace, "select who, after from audit_log where what = 'failed emails sent again' order by id"
+    )
+    assert [(who, json.loads(after) if isinstance(after, str) else after) for who, after in told] == [
+        ("ann", {"emails": 1, "ids": [mine]}),
+        ("ann", {"emails": 2, "ids": [waits, other]}),
+    ]
 
 
 def test_what_was_tried_or_is_in_doubt_is_not_taken_back(workspace: Workspace) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import date, timedelta
 
 from sqlalchemy import text
 
-from carillon.store import template_uses, warmup_course
+from carillon.store import notices, template_uses, warmup_course
 from carillon.store.bulk import is_sqlite
 from carillon.store.engine import Connection
+from carillon.store.moments import stamp
 from carillon.store.warmup_course import WarmDay
 from carillon.workspace import Workspace
 from tests.contract.conftest import NOW
@@ -47,6 +48,48 @@ def test_who_takes_a_template(workspace: Workspace) -> None:
             "b_v1": ["campaign spring"],
             "c_v1": ["campaign autumn"],
         }
+
+
+def test_what_people_are_told_of(workspace: Workspace) -> None:
+    """Replies, bounces once they are many, and what is paused; nothing from before the moment asked about."""
+    ann, bob = mailbox(workspace), mailbox(workspace, "bob")
+    late, early = NOW - timedelta(minutes=5), NOW - timedelta(days=2)
+    execute(workspace, "insert into contacts (id, email) values (7, 'seven@example.com')")
+    for kind, contact, at, many in (
+        ("replied", 7, late, 1), ("replied", 8, early, 1), ("clicked", 7, late, 1),
+        ("bounced", 9, early, notices.WAVE), ("bounced", 9, late, notices.WAVE - 1),
+    ):  # fmt: skip
+        for _ in range(many):
+            execute(
+                workspace,
+                "insert into contact_events (contact_id, event_type, created_at, received_at)"
+                " values (:contact, :kind, :early, :at)",
+                contact=contact, kind=kind, early=early.isoformat(), at=stamp(at),
+            )  # fmt: skip
+    execute(workspace, "update accounts set status = 'active', updated_at = :at", at=stamp(early))
+    execute(
+        workspace, "update accounts set status = 'error', updated_at = :at where id = :id",
+        at=stamp(NOW), id=ann.id,
+    )  # fmt: skip
+    execute(workspace, "update accounts set status = 'paused' where id = :id", id=bob.id)
+
+    def told() -> list[tuple[str, int, str | None, bool]]:
+        with workspace.database.snapshot() as connection:
+            found = notices.notices(connection, NOW - timedelta(days=1))
+        return [(one.kind, one.number, one.name, one.is_fault) for one in found]
+
+    fault, reply = ("pause", ann.id, ann.name, True), ("reply", 7, "seven@example.com", False)
+    assert told() == [fault, reply]
+    execute(
+        workspace,
+        "insert into contact_events (contact_id, event_type, created_at) values (9, 'bounced', :at)",
+        at=stamp(late + timedelta(minutes=1)),
+    )
+    execute(
+        workspace, "update workspace_state set paused_at = :at, paused_by = 'eve'",
+        at=stamp(NOW + timedelta(minutes=1)),
+    )  # fmt: skip
+    assert told() == [("pause", 0, "eve", False), fault, ("bounces", notices.WAVE, None, False), reply]
 
 
 def test_course_of_a_warm_up(workspace: Workspace) -> None:

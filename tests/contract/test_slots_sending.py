@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 import pytest
+from sqlalchemy import Connection, event
 
 from carillon.advance.run import advance
 from carillon.clock import ManualClock
@@ -295,6 +296,23 @@ def test_who_gives_slots_is_alone_at_it(morning: Workspace) -> None:
         assert given(morning) == {}
     put_in_order(morning)
     assert len(given(morning)) == 1
+
+
+def test_a_look_reads_the_slots_to_come_and_not_the_used_ones(morning: Workspace) -> None:
+    """After a year there are a hundred used ones for each of them, and there is a look every half minute."""
+    if not morning.database.is_sqlite:
+        return
+
+    def plans(connection: Connection) -> list[str]:
+        said: dict[str, object] = {}
+        event.listen(connection, "before_cursor_execute", lambda *its: said.__setitem__(its[2], its[3]))
+        slot_use.settle(connection, NINE, NINE)
+        asked = [(f"explain query plan {one}", values) for one, values in said.items()]
+        return [str(connection.exec_driver_sql(one, values).fetchone()) for one, values in asked]
+
+    found = morning.database.write(plans)
+    assert len(found) == 4
+    assert all("send_slots_pending" in one for one in found), found
 
 
 def test_two_who_give_slots_at_once_give_each_once(morning: Workspace) -> None:

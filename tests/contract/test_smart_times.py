@@ -14,19 +14,21 @@ from carillon.advance.run import advance
 from carillon.days import day_number
 from carillon.errors import InputError
 from carillon.keys import CONTACT_SHIFT
-from carillon.pace.run import release
+from carillon.pace.run import deal_out, release
 from carillon.sequences import SequenceSettings
 from carillon.store import outreach, timing, timing_edit
 from carillon.store.moments import moment_of
 from carillon.watch.timing import settings_in_force, timing_report
 from carillon.workspace import Workspace
 from tests.contract.conftest import NOW
-from tests.contract.outbox import TODAY, account, contacts, execute, query
+from tests.contract.outbox import TODAY, account, contacts, email, execute, query
 from tests.contract.sequence_world import add_sequence, end_emails, enroll, later, steps
+from tests.contract.slot_world import mailbox, put_slots
 
 TOKYO, CHICAGO = ZoneInfo("Asia/Tokyo"), ZoneInfo("America/Chicago")
 WAY = steps(("first", "email", {"template": "plain"}))
 PEOPLE = range(1, 41)
+WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
 def smart(workspace: Workspace, **values: Any) -> Workspace:
@@ -143,8 +145,7 @@ def planned(workspace: Workspace, **more: Any) -> None:
 
 @pytest.mark.parametrize("zone", ["America/Chicago", "Asia/Tokyo", "America/Los_Angeles"])
 def test_a_planned_email_keeps_its_day(workspace: Workspace, zone: str) -> None:
-    workspace = smart(workspace, hold_out_percent=0, preferred_days=("monday", "tuesday", "wednesday",
-                      "thursday", "friday", "saturday", "sunday"))  # fmt: skip
+    workspace = smart(workspace, hold_out_percent=0, preferred_days=WEEK)
     account(workspace)
     planned(workspace, timezone=zone)
     assert release(workspace).released == len(PEOPLE)
@@ -156,6 +157,28 @@ def test_a_planned_email_keeps_its_day(workspace: Workspace, zone: str) -> None:
             assert at >= NOW + timedelta(hours=1)
         else:
             assert choice == "none"
+
+
+def test_an_email_that_got_a_slot_before_its_hour_chose_nothing(workspace: Workspace) -> None:
+    """Hours are chosen from an hour from now on; the one mailbox there is has its slots before that."""
+    workspace = smart(workspace, hold_out_percent=0, preferred_days=WEEK)
+    box = mailbox(workspace)
+    planned(workspace)
+    put_slots(workspace, box.id, [NOW + one * timedelta(minutes=1) for one in PEOPLE], workspace.today())
+    deal = timing.timing(workspace.database, workspace.settings.smart_scheduling, NOW)
+    workspace.database.write(lambda c: deal_out(c, workspace, deal))
+    assert len(leaving(workspace)) == len(PEOPLE)
+    assert {choice for _, choice, _ in leaving(workspace)} == {None}
+
+
+def test_a_contact_keeps_the_account_that_did_write(workspace: Workspace) -> None:
+    """The newer email, of another account, was cancelled before it left."""
+    first, second = account(workspace, "first"), account(workspace, "second")
+    planned(workspace)
+    for one in PEOPLE:
+        email(workspace, one, id=one, status="sent", send=TODAY - 30, account_id=first.id)
+        email(workspace, one, id=1000 + one, status="cancelled", send=TODAY - 2, account_id=second.id)
+    assert release(workspace).by_account == {"first": len(PEOPLE)}
 
 
 def test_what_is_off_is_as_if_it_were_not_there(workspace: Workspace) -> None:

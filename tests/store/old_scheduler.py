@@ -203,14 +203,15 @@ def build(file: Path, contacts: int = 150, seed: int = 1) -> Truth:
 def dump(file: Path, *tables: str) -> dict[str, list[tuple[object, ...]]]:
     """Everything in these tables (none given: in all there are), with types and the schema."""
     with closing(sqlite3.connect(file)) as connection:
-        schema = connection.execute("select name, sql from sqlite_master order by name").fetchall()
-        names = tables or [name for name, sql in schema if sql and sql.lower().startswith("create table")]
+        schema = dict(connection.execute("select name, sql from sqlite_master order by name"))
+        names = tables or [name for name, sql in schema.items() if str(sql).lower().startswith("create table")]
         found: dict[str, list[tuple[object, ...]]] = {}
         for name in names:
             columns = [row[1] for row in connection.execute(f'pragma table_xinfo("{name}")')]
             asked = ", ".join(f'"{column}", typeof("{column}")' for column in columns)
-            found[name] = connection.execute(f'select _rowid_, {asked} from "{name}" order by 1').fetchall()
-        return found if tables else {**found, "": schema}
+            number = "" if "without rowid" in schema[name].lower() else "_rowid_, "
+            found[name] = connection.execute(f'select {number}{asked} from "{name}" order by 1').fetchall()
+        return found if tables else {**found, "": list(schema.items())}
 
 
 def _day(of: date, year: int) -> date:

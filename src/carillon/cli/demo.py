@@ -1,4 +1,4 @@
-"""`carillon demo`: a workspace with made-up contacts, planned, to look at."""
+"""`carillon demo`: a workspace with made-up contacts and some weeks behind it, to look at."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from pathlib import Path
 import typer
 from rich.markup import escape
 
-from carillon.cli import demo_campaigns, demo_mail, explain, forecast, init, plan
-from carillon.cli.output import count, number, title
+from carillon.cli import demo_mail, demo_past, explain, forecast, plan
+from carillon.cli.init import make_folder
+from carillon.cli.output import title
 from carillon.cli.session import Session, session
 from carillon.errors import WorkspaceError
 
 MARKER = ".carillon-demo"
 """Tells a demo's folder from any other: only such a one is made anew."""
-LIST = "contacts.csv"
-OWN = ("carillon.yaml", "carillon.db", "carillon.db-wal", "carillon.db-shm", "carillon.links.key", LIST)
-OWN_FOLDERS = ("logs", "backups", "imports", "mail", "sent")
+OWN = (
+    "carillon.yaml", "carillon.db", "carillon.db-wal", "carillon.db-shm", "carillon.links.key",
+    demo_past.CUSTOMERS, demo_past.PARTNERS,
+)  # fmt: skip
+OWN_FOLDERS = ("logs", "backups", "imports", "inbox", "mail", "sent")
 YEAR = 365
 
 
@@ -30,53 +33,35 @@ def demo(
 ) -> None:
     """Make a workspace to try things on, and show it.
 
-    It gets 3,000 made-up contacts, mostly good and a little messy, a plan of their year, and a Maildir into
-    which today's share is sent. The folder must be new, empty, or an earlier demo's, which is made anew.
+    It gets 3,000 made-up contacts, mostly good and a little messy, campaigns, sequences and accounts, and
+    lets some weeks pass: emails are sent into Maildirs, and people answer. Then it shows the plan of their
+    year. The folder must be new, empty, or an earlier demo's, which is made anew.
     """
     here = session(context)
     _clear(folder)
     there = Session(folder, here.now, here.screen)
-    screen = here.screen
-    title(screen, f"1. A workspace in {folder}")
-    init.make(there, folder, None)
+    make_folder(folder)
     (folder / MARKER).write_text("Made by `carillon demo`, which may make it anew.\n", encoding="utf-8")
-    _show(there, folder)
-    demo_mail.show(there, folder)
+    demo_past.make(there)
+    _show(there)
+    demo_mail.show(there.screen, folder)
     _where_to_look(there)
 
 
-def _show(there: Session, folder: Path) -> None:
+def _show(there: Session) -> None:
     screen = there.screen
     with there.workspace() as workspace:
-        from carillon.files.run import import_contacts
-        from carillon.files.sample import SHOWN, write_sample
+        from carillon.files.sample import SHOWN
         from carillon.plan import inquire
         from carillon.words import By
 
         today = workspace.today()
-        rows = write_sample(folder / LIST, today)
-        title(screen, f"2. {count(rows, 'made-up contact')} from {folder / LIST}")
-        with screen.progress("Reading the file") as tell:
-            taken = import_contacts(
-                workspace,
-                folder / LIST,
-                mapping={"Policy ID": "external_id"},
-                progress=lambda done, total: tell("Reading the file", done, total),
-            )
-        screen.say(
-            f"Took {number(taken.read - taken.rejected)}; {number(taken.rejected)} rows rejected and "
-            f"{number(taken.warnings)} values doubtful, as in any real list."
-        )
-        if taken.report is not None:
-            screen.say(f"Every one stands in {escape(str(taken.report))}")
-        made = demo_campaigns.make(workspace)
-        screen.say(f"Made {count(made, 'campaign')} that write to some of them: `carillon campaign list`.")
-        title(screen, "3. The plan")
+        title(screen, "4. The plan")
         report = plan.run_planner(workspace, screen)
         plan.show_summary(screen, workspace, report)
-        title(screen, "4. Emails a day over the next year, against the daily cap")
+        title(screen, "5. Emails a day over the next year, against the daily cap")
         forecast.year(screen, inquire.forecast(workspace, today, today + timedelta(days=YEAR - 1), By.DAY))
-        title(screen, "5. One contact's year, explained")
+        title(screen, "6. One contact's year, explained")
         explain.show(screen, inquire.explain(workspace, SHOWN)[0])
 
 

@@ -36,10 +36,11 @@ BODY
 """
 
 
-def make(workspace: Workspace) -> int:
+def make(workspace: Workspace, today: date) -> int:
     """Make them and say whom they go to; returns how many. Planned with the next plan.
 
-    Two of them write to the same people on the same day, so that one gives way to the other.
+    One has gone by `today`, which the workspace's clock has not reached. Two of the others write to the same
+    people on the same day, so that one gives way to the other.
     """
     from carillon.campaigns import Instance
     from carillon.sequences_short import ShortForm
@@ -48,9 +49,14 @@ def make(workspace: Workspace) -> int:
     from carillon.templates import Source
     from carillon.words import InstanceStatus
 
-    today, now = workspace.today(), workspace.clock.now()
+    begins, now = workspace.today(), workspace.clock.now()
     rates, season = today + timedelta(days=40), today + timedelta(days=33)
     wanted: tuple[tuple[Instance, tuple[str, ...], date], ...] = (
+        (
+            Instance(0, "seasonal_promo", "autumn review", "autumn_review"),
+            ("GA", "MI"),
+            today + timedelta(days=3),
+        ),
         (Instance(0, "rate_increase", "new rates", "rate_increase_v1"), ("CA", "NV", "OR"), rates),
         (
             Instance(0, "seasonal_promo", "season's review", "seasonal_promo_v1", end=season),
@@ -84,7 +90,7 @@ def make(workspace: Workspace) -> int:
             made = campaigns.with_type(known, campaigns.create(connection, instance, now, BY))
             ids = (one for state in states for one in contact_search.numbers(connection, Wanted(state=state)))
             rows = targeting.rows_of((one, None, None, None) for one in ids)
-            targeting.add_some(connection, made, rows, day, today, now)
+            targeting.add_some(connection, made, rows, day, begins, now)
         outreach.create(
             connection,
             outreach.Outreach(

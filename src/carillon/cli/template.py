@@ -169,6 +169,7 @@ def activate(context: typer.Context, name: str = NAME, version: int = VERSION) -
     """Check a version, and let emails take it from now on."""
     here = session(context)
     with here.workspace() as workspace:
+        from carillon.send.preview import put_in_force
         from carillon.store import templates as store
 
         ensure_defaults(workspace)
@@ -182,10 +183,7 @@ def activate(context: typer.Context, name: str = NAME, version: int = VERSION) -
                 f"version {source.version} of {name} was not activated: correct it with "
                 f"`carillon template edit {name}`, or look at it with `carillon template preview`."
             )
-        now = workspace.clock.now()
-        changed = workspace.database.write(
-            lambda c: store.activate(c, name, source.version, now, user_name())
-        )
+        changed = put_in_force(workspace, name, source.version, user_name())
     done = "Activated" if changed else "Already in force:"
     here.screen.say(f"{done} version {source.version} of [bold]{escape(name)}[/].")
 

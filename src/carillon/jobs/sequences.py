@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import polars as pl
 
@@ -36,6 +36,9 @@ from carillon.store.sequence_starts import Start
 from carillon.templates import Source
 from carillon.words import ExitReason, OutreachStatus
 from carillon.workspace import Workspace
+
+LATE = timedelta(hours=1)
+"""How long ago a start may lie that was meant for now: clocks differ, and people take their time."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +100,14 @@ def checked(workspace: Workspace, sequence: Sequence) -> Checked:
 def start(workspace: Workspace, name: str, by: str, at: datetime | None = None) -> Start:
     """Let a sequence begin now or `at` a moment to come; its templates are checked first.
 
-    Raises InputError where it cannot begin.
+    Raises InputError where it cannot begin, and for a moment that was meant otherwise: long past.
     """
+    now, zone = workspace.clock.now(), workspace.settings.workspace.zone
+    if at is not None and at < now - LATE:
+        raise InputError(
+            f"the sequence {name} cannot begin at {at.astimezone(zone):%Y-%m-%d %H:%M}: that is past. Name a "
+            "moment to come, or none to begin now."
+        )
     with workspace.database.snapshot() as connection:
         sequence = sequences.find(connection, name)
     found = checked(workspace, sequence)
@@ -109,7 +118,6 @@ def start(workspace: Workspace, name: str, by: str, at: datetime | None = None) 
         )  # fmt: skip
         raise InputError(f"the sequence {name} cannot begin before its templates are mended: {said}")
     found.require(name)
-    now, zone = workspace.clock.now(), workspace.settings.workspace.zone
     return workspace.database.write(lambda c: sequence_starts.start(c, name, now, by, zone, at))
 
 

@@ -10,13 +10,19 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 
-from carillon.errors import InputError
+from carillon.errors import InputError, SettingsError
 from carillon.settings_rewrite import Rewrite, prepare
 from carillon.settings_values import SECRET, values_of
 from carillon.store import audit, versions
 from carillon.store.engine import Connection
 from carillon.store.versions import Version
 from carillon.workspace import EDITED, Workspace
+
+READ_ONLY = {
+    "database.url": "The address of the database is changed in carillon.yaml, or by CARILLON_DATABASE__URL, "
+    "and holds after a restart."
+}
+"""What programs and pages do not change, and why."""
 
 
 def noted(workspace: Workspace, how: str = EDITED) -> None:
@@ -46,6 +52,8 @@ def going_back(workspace: Workspace, version: Version) -> Rewrite:
 
 def changed(workspace: Workspace, wanted: Mapping[str, object]) -> Rewrite:
     """The change that gives these values, ready to be made. Raises SettingsError where they cannot be."""
+    if refused := [(key, READ_ONLY[key]) for key in wanted if key in READ_ONLY]:
+        raise SettingsError("\n".join(words for _, words in refused), tuple(refused))
     return prepare(workspace.folder, wanted, os.environ)
 
 

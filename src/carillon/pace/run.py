@@ -189,6 +189,9 @@ class _Dealing:
         slots = found.slot[got]
         self._slot[rows[got]], self._at[rows[got]] = free.id[slots], free.slots.at[slots]
         self._account[rows[got]] = free.slots.account[slots]
+        early = rows[got][self._at[rows[got]] < self._wanted[rows[got]]]
+        # The slots that were left are dealt whatever was wanted: such an hour nobody chose.
+        self._choice[early] = NOBODY
         wanted = (self._wanted[rows] - milliseconds(self._start)) * 1000
         at = times(found.relay, domain, rooms, wanted)
         going = np.flatnonzero(at != NO_ROOM)

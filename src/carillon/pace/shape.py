@@ -6,7 +6,9 @@ there.
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Sequence
+from datetime import date, tzinfo
+from functools import lru_cache
 
 from pydantic import ValidationError
 
@@ -56,13 +58,21 @@ def day_off(account: Account, settings: Settings, day: date) -> str:
     return f"it is a holiday in {account.holidays}" if holidays_of(account.holidays)(day) else ""
 
 
-def day_of(account: Account, settings: Settings, day: date, warmup_day: int) -> list[Slot]:
+def day_of(account: Account, settings: Settings, day: date, warmup_day: int) -> Sequence[Slot]:
     """The slots of an account's local day, ascending."""
-    return slots(
+    return _slots(
         account.id,
         day,
         zone_of(account, settings),
         number_a_day(account, settings, warmup_day),
         shape_of(account, settings),
-        holidays_of(account.holidays),
+        account.holidays,
     )
+
+
+@lru_cache(maxsize=8192)
+def _slots(
+    account: int, day: date, zone: tzinfo, number: int, shape: DayShape, holidays: str | None
+) -> tuple[Slot, ...]:
+    # Asked for every hour, to see whether a stored day is still what it would be.
+    return tuple(slots(account, day, zone, number, shape, holidays_of(holidays)))

@@ -24,6 +24,8 @@ from carillon.store.engine import SEPARATOR, dbapi
 
 ROWS_A_STATEMENT = 50
 COPY_ROWS = 500_000
+FEW_ROWS = 5000
+"""So many are sooner split by Python than a query of Polars begins."""
 
 Arrays = Sequence[npt.NDArray[Any]]
 
@@ -65,13 +67,18 @@ def _read_joined(connection: Connection, columns: Sequence[str], rest: str) -> p
     count = counted[0]
     if count == 0:
         return pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
-    parts = [pl.Series(column, [text]) for column, text in zip(columns, counted[1:], strict=True)]
-    split = [part.str.split(SEPARATOR).explode(empty_as_null=False) for part in parts]
+    split = [_split(column, text, count) for column, text in zip(columns, counted[1:], strict=True)]
     if all(len(column) == count for column in split):
         return pl.DataFrame(split)
     texts = ", ".join(f"cast(coalesce({column}, '') as text)" for column in columns)
     rows = dbapi(connection).execute(f"select {texts} {rest}").fetchall()
     return pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
+
+
+def _split(column: str, joined: str, count: int) -> pl.Series:
+    if count <= FEW_ROWS:
+        return pl.Series(column, joined.split(SEPARATOR), pl.String)
+    return pl.Series(column, [joined]).str.split(SEPARATOR).explode(empty_as_null=False)
 
 
 def insert_arrays(connection: Connection, table: str, columns: Sequence[str], arrays: Arrays) -> None:

@@ -21,14 +21,16 @@ def next_days(connection: Connection, ids: Collection[int], today: int) -> dict[
     """By contact the day of its next email from `today` on; whoever has none is not there."""
     if not ids:
         return {}
-    spans = " or ".join(
-        f"id >= {one << CONTACT_SHIFT} and id < {(one + 1) << CONTACT_SHIFT}" for one in sorted(ids)
-    )
     listed = ", ".join(str(int(one)) for one in sorted(ids))
+    # Each contact's rows for themselves: of many ranges in one condition SQLite would read all of the table.
+    planned = " union all ".join(
+        f"select {one} as contact, send from plan where id >= {one << CONTACT_SHIFT}"
+        f" and id < {(one + 1) << CONTACT_SHIFT} and state & {REASON_MASK} = 0"
+        for one in sorted(ids)
+    )
     rows = connection.execute(
         text(
-            f"select contact, min(send) from (select id >> {CONTACT_SHIFT} as contact, send from plan"
-            f" where ({spans}) and state & {REASON_MASK} = 0 union all"
+            f"select contact, min(send) from ({planned} union all"
             f" select contact_id, send from outbox where contact_id in ({listed})"
             f" and status in ('{Status.SCHEDULED}', '{Status.PROCESSING}')) ahead"
             " where send >= :today group by contact"

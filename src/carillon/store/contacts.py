@@ -200,10 +200,19 @@ class _Upsert:
         ).all()
         for kind, name, _ in saved:
             self._do(f"drop {kind} {name}")
+        before = scalar(self._connection, "select max(id) from contacts") or 0
         yield
         self._do(f"pragma cache_size = {SMALL_CACHE}")
         for _, _, statement in saved:
             self._connection.exec_driver_sql(statement)
+        # What a trigger would have done for each.
+        self._do(
+            "insert into contact_tags (tag, contact_id) select distinct t.value, c.id from contacts c"
+            " join json_each(case when json_valid(c.tags) then c.tags else 'null' end) t where c.id > :before"
+            " and c.tags is not null and typeof(t.key) = 'integer' and t.type = 'text'"
+            " and length(t.value) <= 200 order by t.value, c.id",
+            before=before,
+        )
         self._do(f"pragma cache_size = {MATCHING_CACHE}")
 
     # -- who is who ----------------------------------------------------------------------------

@@ -22,11 +22,13 @@ from carillon.store.moments import database_micros, database_now, stamp
 from carillon.store.planning import Ints
 from carillon.store.slot_claims import ON_ITS_SLOT, OnSlots
 from carillon.words import (
+    AccountKind,
     EnrollmentStatus,
     InstanceStatus,
     OutreachStatus,
     SequenceStatus,
     SkipReason,
+    SlotStatus,
     Status,
 )
 
@@ -117,11 +119,14 @@ class Outcome:
 
 
 def due_accounts(connection: Connection, now: datetime, today: int) -> set[int]:
-    """Accounts that have something to send by now."""
+    """Accounts that have something to send by now; of mailboxes, those for which a slot has come."""
     rows = connection.execute(
         text(
             "select a.id from accounts a where exists (select 1 from outbox where outbox.account_id = a.id"
             f" and {WAITING} and outbox.status = '{Status.SCHEDULED}' and send_at <= :now and {_TIMELY})"
+            f" and (a.kind <> '{AccountKind.MAILBOX}' or exists (select 1 from send_slots s"
+            f" where s.account_id = a.id and s.status = '{SlotStatus.PENDING}'"
+            " and s.schedule_id is not null and s.send_at <= :now))"
         ),
         {"now": stamp(now), "today": today},
     )

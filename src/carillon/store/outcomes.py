@@ -43,6 +43,13 @@ ANSWER_DAYS = 3
 COUNT_AGE = timedelta(hours=6)
 """From this age on counts are made anew."""
 FORGET_BATCH = 20_000
+BROUGHT = {
+    "contact_id": pl.Int64, "timezone": pl.String, "sent_at": pl.String, "weekday": pl.Int64,
+    "hour": pl.Int64, "opened_at": pl.String, "clicked_at": pl.String, "replied_at": pl.String,
+    "hours_to_reply": pl.Float64,
+}  # fmt: skip
+"""What is known of sends of another program: moments as `stamp` writes them, weekday and hour by the clock of
+the contact's zone."""
 COLUMNS = {"reply": "replied", "open": "opened", "click": "clicked"}
 """`smart_scheduling.outcome` and what its moment is called."""
 _KINDS: dict[str, str] = {EventKind.REPLIED: "reply", EventKind.OPENED: "open", EventKind.CLICKED: "click"}
@@ -115,6 +122,13 @@ def learn(database: Database, now: datetime) -> bool:
 
     database.write(store)
     return True
+
+
+def bring_in(connection: Connection, rows: pl.DataFrame) -> int:
+    """Store sends of another program, of which we have no email: columns `BROUGHT`. Returns how many."""
+    insert_frame(connection, "send_outcomes", rows)
+    forget_counts(connection)
+    return rows.height
 
 
 def forget_counts(connection: Connection) -> None:

@@ -21,6 +21,7 @@ from carillon.store.suppressions import applies
 from carillon.words import SkipReason, Status
 
 DUE_COLUMNS = ("id", "state", "ideal", "domain", "campaign_instance_id", "template", "seed")
+_NEVER_LEFT = ", ".join(f"'{one}'" for one in (Status.CANCELLED, Status.FAILED, Status.SKIPPED))
 
 
 def due(connection: Connection, day: int) -> pl.DataFrame:
@@ -48,7 +49,7 @@ def due(connection: Connection, day: int) -> pl.DataFrame:
 
 
 def last_accounts(connection: Connection, contacts: Ints) -> tuple[Ints, Ints]:
-    """For contacts that were written to, ascending: contact and the account of the last email."""
+    """For contacts that were or will be written to, ascending: contact and the account of the last email."""
     if not len(contacts) or connection.exec_driver_sql("select 1 from outbox limit 1").first() is None:
         return contacts[:0], contacts[:0]
     stage_arrays(connection, "temp_receivers", ("id",), [contacts])
@@ -58,7 +59,7 @@ def last_accounts(connection: Connection, contacts: Ints) -> tuple[Ints, Ints]:
         ("contact_id", "last"),
         "from (select o.contact_id, max(o.send * 4294967296 + o.account_id) as last"
         " from temp_receivers r join outbox o on o.contact_id = r.id where o.account_id is not null"
-        " group by o.contact_id) written",
+        f" and o.status not in ({_NEVER_LEFT}) group by o.contact_id) written",
     )
     order = np.argsort(contact)
     return contact[order], last[order] & 0xFFFFFFFF
@@ -69,7 +70,7 @@ def waiting(connection: Connection, day: int) -> dict[int, int]:
     rows = connection.execute(
         text(
             "select account_id, count(*) from outbox where account_id is not null and send = :day"
-            f" and status not in ('{Status.CANCELLED}', '{Status.FAILED}') group by account_id"
+            f" and status not in ({_NEVER_LEFT}) group by account_id"
         ),
         {"day": day},
     )

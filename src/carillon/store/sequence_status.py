@@ -41,6 +41,14 @@ _STATE = f"""case when n.replied_at is not null or n.exit_reason = '{ExitReason.
     when n.waiting > 0 or n.scheduled_start_at is not null then '{ContactState.SCHEDULED}'
     else '{ContactState.PENDING}' end"""
 """The first that fits. Who left for a reason that is none of these is through as well."""
+_REPLIES = (
+    "select o.enrollment_id, max(e.created_at) as replied_at from contact_events e"
+    " join outbox o on o.id = e.email_schedule_id and o.contact_id = e.contact_id"
+    # The first condition is the index's own: SQLite does not see that the second one implies it.
+    f" where e.event_type in ('{EventKind.REPLIED}', '{EventKind.OPTED_OUT}')"
+    f" and e.event_type = '{EventKind.REPLIED}' and o.enrollment_id is not null group by o.enrollment_id"
+)
+"""By enrollment, when it was replied to last."""
 
 
 @dataclass
@@ -131,25 +139,25 @@ class StepCounts:
 
 def counts(connection: Connection, ids: Collection[int] | None = None) -> dict[int, Counts]:
     """By sequence (`ids`: of these), how its contacts stand; one that has none is there, too."""
-    where = "true" if ids is None else f"s.id in ({_listed(ids)})"
+    which = "true" if ids is None else f"s.id in ({_listed(ids)})"
+    known = connection.execute(text(f"select s.id from sequences s where {which} order by s.id")).scalars()
+    found = {int(number): Counts() for number in known}
+    replied = f"n.replied_at is not null or n.exit_reason = '{ExitReason.REPLIED}'"
     # SQLite's max of two would be none if one of them were.
     latest = "max" if is_sqlite(connection) else "greatest"
     rows = connection.execute(
         text(
-            f"select s.id, n.state, count(n.id), sum(n.sent), sum(n.replied), sum(n.written),"
+            f"select n.sequence_id, {_STATE}, count(*), sum(n.sent),"
+            f" sum(case when {replied} then 1 else 0 end), sum(case when n.sent > 0 then 1 else 0 end),"
             f" max(coalesce({latest}(n.sent_at, n.replied_at), n.sent_at, n.replied_at))"
-            f" from sequences s left join (select n.*, {_STATE} as state,"
-            f" case when n.replied_at is not null or n.exit_reason = '{ExitReason.REPLIED}'"
-            "   then 1 else 0 end as replied,"
-            f" case when n.sent > 0 then 1 else 0 end as written from ({_enrollments()}) n) n"
-            f" on n.sequence_id = s.id where {where} group by s.id, n.state order by s.id"
+            f" from ({_enrollments()}) n join sequences s on s.id = n.sequence_id where {which}"
+            " group by 1, 2 order by 1, 2"
         )
     )
-    found: dict[int, Counts] = {}
     for number, state, n, sent, replies, written, last in rows:
-        states = {ContactState(state): int(n)} if n else {}
+        states = {ContactState(state): int(n)}
         part = Counts(int(n), states, int(sent or 0), int(replies or 0), int(written or 0), moment_of(last))
-        found.setdefault(int(number), Counts()).add(part)
+        found[int(number)].add(part)
     return found
 
 
@@ -256,19 +264,25 @@ def total(several: Iterable[Counts]) -> Counts:
     return found
 
 
-def _enrollments(where: str = "true") -> str:
-    """Enrollments with what was sent to them, and when they replied last."""
+def _enrollments(where: str = "") -> str:
+    """Enrollments with what was sent to them, and when they replied last; with `where` few, else all."""
+    # Looked up for each of few; for all, gone through once.
+    replied_at, replies = "r.replied_at", f"left join ({_REPLIES}) r on r.enrollment_id = n.id"
+    if where:
+        replied_at, replies = (
+            "(select max(e.created_at) from contact_events e join outbox o on o.id = e.email_schedule_id"
+            f" where e.contact_id = n.contact_id and e.event_type = '{EventKind.REPLIED}'"
+            " and o.enrollment_id = n.id) as replied_at",
+            "",
+        )
     return (
         "select n.*, coalesce(m.sent, 0) as sent, coalesce(m.waiting, 0) as waiting, m.sent_at,"
-        " (select max(e.created_at) from contact_events e join outbox o on o.id = e.email_schedule_id"
-        f"  where e.contact_id = n.contact_id and e.event_type = '{EventKind.REPLIED}'"
-        "  and o.enrollment_id = n.id) as replied_at"
-        " from sequence_enrollments n left join (select enrollment_id,"
+        f" {replied_at} from sequence_enrollments n left join (select enrollment_id,"
         f" sum(case when status in {_GONE} then 1 else 0 end) as sent,"
         f" sum(case when status in {_WAITING} then 1 else 0 end) as waiting,"
         " max(actual_send_datetime) as sent_at"
         " from outbox where enrollment_id is not null and channel = 'email' group by enrollment_id) m"
-        f" on m.enrollment_id = n.id where {where}"
+        f" on m.enrollment_id = n.id {replies} where {where or 'true'}"
     )
 
 

@@ -31,7 +31,9 @@ HAS_SLOT = (
 )
 """A condition on rows of `outbox`."""
 _AT_WORK = f"o.status in ('{Status.PROCESSING}', '{Status.IN_DOUBT}')"
-_TAKEN = f"send_slots.status = '{SlotStatus.PENDING}' and send_slots.schedule_id is not null"
+# The plus and `coalesce` keep SQLite from the index of all slots that ever had an email: few are pending.
+_TAKEN = f"send_slots.status = '{SlotStatus.PENDING}' and +send_slots.schedule_id is not null"
+_ITS_EMAIL = "coalesce(send_slots.schedule_id, 0)"
 WAITERS = ("id", "contact_id", "send", "account_id", "domain", "kind", "followup", "campaign_instance_id",
            "enrollment_id", "metadata", "priority", "ideal")  # fmt: skip
 
@@ -88,12 +90,12 @@ def settle(connection: Connection, now: datetime, missed_before: datetime) -> No
         f" status = case when o.actual_send_datetime is null then '{SlotStatus.FAILED}'"
         f" else '{SlotStatus.SENT}' end,"
         " last_error = case when o.actual_send_datetime is null then o.last_error end"
-        f" from outbox o where {_TAKEN} and o.id = send_slots.schedule_id"
+        f" from outbox o where {_TAKEN} and o.id = {_ITS_EMAIL}"
         f" and o.account_id = send_slots.account_id and o.status in ({ended})"
     )
     run(
         f"update send_slots set status = '{SlotStatus.FAILED}', last_error = o.last_error from outbox o"
-        f" where {_TAKEN} and send_slots.send_at <= :now and o.id = send_slots.schedule_id"
+        f" where {_TAKEN} and send_slots.send_at <= :now and o.id = {_ITS_EMAIL}"
         f" and o.status = '{Status.SCHEDULED}' and o.attempts > 0 and o.last_error is not null"
         " and o.send_at > send_slots.send_at"
     )

@@ -60,13 +60,21 @@ Index(
     sqlite_where=contacts.c.external_id.is_not(None),
     postgresql_where=contacts.c.external_id.is_not(None),
 )
+# After what a search goes along stands what narrows it: who is passed over is not looked up.
+_NARROWS = (contacts.c.id, contacts.c.state, contacts.c.status)
 Index(
-    "contacts_by_last_name", func.lower(contacts.c.last_name), sqlite_where=contacts.c.last_name.is_not(None)
+    "contacts_by_last_name",
+    func.lower(contacts.c.last_name),
+    *_NARROWS,
+    func.lower(contacts.c.first_name),
+    sqlite_where=contacts.c.last_name.is_not(None),
 ).ddl_if(dialect="sqlite")
 # By characters: PostgreSQL's own order passes over dots and dashes, so that no beginning is a range.
-for _name, _column in (("last_name", contacts.c.last_name), ("email_text", contacts.c.email)):
-    _key = func.lower(_column).collate("C")
-    Index(f"contacts_by_{_name}", _key, contacts.c.id).ddl_if(dialect="postgresql")
+_LAST, _FIRST, _EMAIL = (
+    func.lower(contacts.c[name]).collate("C") for name in ("last_name", "first_name", "email")
+)
+Index("contacts_by_last_name", _LAST, *_NARROWS, _FIRST).ddl_if(dialect="postgresql")
+Index("contacts_by_email_text", _EMAIL, *_NARROWS).ddl_if(dialect="postgresql")
 Index("contacts_by_state", contacts.c.state, contacts.c.id)
 _NOT_ACTIVE = contacts.c.status != "active"
 Index(
@@ -77,6 +85,15 @@ Index(
     postgresql_where=_NOT_ACTIVE,
 )
 
+contact_tags = Table(
+    "contact_tags",
+    metadata,
+    Column("tag", Text, primary_key=True),
+    Column("contact_id", BigInteger, primary_key=True, autoincrement=False),
+    info={"holds": "contacts.tags by tag, kept by triggers; those of more than 200 characters are left out"},
+    sqlite_with_rowid=False,
+)
+
 contact_issues = Table(
     "contact_issues",
     metadata,
@@ -85,6 +102,7 @@ contact_issues = Table(
     Column("detail", Text),
     Column("run_id", Text, doc="the planner run or import that found it"),
 )
+Index("contact_issues_by_code", contact_issues.c.code, contact_issues.c.contact_id)
 
 forgotten = Table(
     "forgotten",

@@ -29,13 +29,13 @@ Index(
     sqlite_where=_TAKEN,
     postgresql_where=_TAKEN,
 )
-_FREE = (send_slots.c.status == "pending") & send_slots.c.schedule_id.is_(None)
+_PENDING = send_slots.c.status == "pending"
 Index(
-    "send_slots_free",
+    "send_slots_pending",
     send_slots.c.account_id,
     send_slots.c.send_at,
-    sqlite_where=_FREE,
-    postgresql_where=_FREE,
+    sqlite_where=_PENDING,
+    postgresql_where=_PENDING,
 )
 
 slot_days = Table(

@@ -1,13 +1,19 @@
-"""Emails that did not leave: those that failed and why, and planned ones whose day has passed."""
+"""Emails that did not leave: those that failed and why, and planned ones whose day has passed.
+
+All writing happens in the caller's transaction.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from sqlalchemy import Connection, text
 
 from carillon.days import date_of
+from carillon.store.bulk import insert_rows
+from carillon.store.moments import stamp
 from carillon.store.paging import Slice, sliced
 from carillon.words import Status
 
@@ -63,6 +69,28 @@ def count_failed(connection: Connection, since: int) -> int:
     """How many there are from a day on (a day number)."""
     statement = f"select count(*) from outbox where send >= :since and status = '{Status.FAILED}'"
     return int(connection.execute(text(statement), {"since": since}).scalar_one())
+
+
+def again(
+    connection: Connection, since: int, ids: Sequence[int] | None, now: datetime, today: int
+) -> list[int]:
+    """Let failed emails of a day from `since` on leave after all: they are due at once. Returns their ids.
+
+    `ids`: of these only. What has no account never leaves, and a sequence that took notice of the failure
+    has gone on or ended: such emails stay failed.
+    """
+    some = "" if ids is None else f" and id in ({', '.join(str(int(one)) for one in ids) or 'null'})"
+    rows = connection.execute(
+        text(
+            f"update outbox set status = '{Status.SCHEDULED}', send_at = :now, send = :today,"
+            " updated_at = :now, last_error = null, intent_at = null, claim_token = null"
+            f" where send >= :since and status = '{Status.FAILED}' and account_id is not null"
+            f" and (enrollment_id is null or noticed_at is null){some} returning id, contact_id"
+        ),
+        {"since": since, "now": stamp(now), "today": today},
+    ).all()
+    insert_rows(connection, "changes", ("contact_id",), [(one,) for one in sorted({row[1] for row in rows})])
+    return sorted(int(row[0]) for row in rows)
 
 
 def overdue(connection: Connection, today: int) -> dict[date, int]:

@@ -15,16 +15,17 @@ from pkgutil import iter_modules
 
 from fastapi import FastAPI, Request, Response
 from nicegui import Client, core, ui
+from nicegui.client import templates
 from nicegui.middlewares import RedirectWithPrefixMiddleware, SetCacheControlMiddleware
 from starlette.responses import HTMLResponse
-from starlette.routing import Mount, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from carillon.errors import CarillonError
 from carillon.tokens import LinkKeys
 from carillon.web import auth_login, auth_words, pages, theme
-from carillon.web.api import PATH, api_app
+from carillon.web.api import served
 from carillon.web.auth import Gate
+from carillon.web.policy import mark_templates
 from carillon.web.public import public_app
 from carillon.web.visit import SCOPE, Site
 from carillon.workspace import Workspace
@@ -38,7 +39,7 @@ class Application:
 
     def __init__(self, site: Site, keys: LinkKeys) -> None:
         self._site, self._keys = site, keys
-        self._pages = Gate(inside(), site, _owner)
+        self._pages = Gate(inside(), site, _owner, _bound)
         self._doors = self._made(site.current())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -54,7 +55,7 @@ class Application:
     def _made(self, workspace: Workspace) -> _Doors:
         """What serves programs and the public, under the settings of now."""
         public = public_app(workspace, self._keys, self._site.environ)
-        return _Doors(workspace, public, Router([Mount(PATH, api_app(workspace))]))
+        return _Doors(workspace, public, served(workspace))
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ def inside() -> FastAPI:
     # Two of its layers cannot stand a browser that leaves early; `Gate` sets the headers that they would set.
     unwanted: tuple[object, ...] = (RedirectWithPrefixMiddleware, SetCacheControlMiddleware)
     core.app.user_middleware[:] = [one for one in core.app.user_middleware if one.cls not in unwanted]
+    mark_templates(templates.env)
     core.sio.eio.cors_allowed_origins = []  # `Gate` has looked at the Origin already
     return made
 
@@ -104,3 +106,10 @@ def _owner(client_id: str) -> str | None:
     client = Client.instances.get(client_id)
     visit = None if client is None else client.request.scope.get(SCOPE)
     return None if visit is None else visit.session.hash
+
+
+def _bound(client_id: str, element_id: int) -> int | None:
+    """Bytes of a file that an element of a page takes."""
+    client = Client.instances.get(client_id)
+    found = None if client is None else client.elements.get(element_id)
+    return found.props.get("max-file-size") if isinstance(found, ui.upload) else None

@@ -27,8 +27,12 @@ from carillon.errors import CarillonError
 from carillon.store import sessions, users
 from carillon.store.sessions import Session
 from carillon.web import auth_words
+from carillon.web.intake import FORM, UPLOAD, bounded
+from carillon.web.policy import headers_for, mark
+from carillon.web.server import LARGEST_FRAME
 from carillon.web.theme import LIGHT_COOKIE, ZONE_COOKIE
 from carillon.web.visit import CURRENT, SCOPE, Site, Visit
+from carillon.words import Role
 
 SITE = "carillon.site"
 """Where the site is in a request's scope."""
@@ -40,6 +44,10 @@ _OPEN = re.compile(
 """Scripts and styles: the same for everybody, each with its version in its path."""
 _OF_PAGE = re.compile(r"/_nicegui/client/([^/]+)/.*")
 """What belongs to one open page: its uploads."""
+Owner = Callable[[str], str | None]
+"""The hash of the session that opened a page, by the page's id."""
+Bound = Callable[[str, int], int | None]
+"""Bytes of a file that an element of a page takes, by their ids; None: it takes none."""
 BEFORE = ("/login", "/login/code", "/enter")
 """Paths of those who are not signed in yet."""
 _FOREVER = "public, max-age=31536000, immutable"
@@ -47,28 +55,13 @@ _FOREVER = "public, max-age=31536000, immutable"
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _ZONE = re.compile(r"[A-Za-z0-9_+/-]{1,64}")
-HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
-    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
-    "connect-src 'self'; frame-src 'self' blob:; worker-src 'self' blob:; manifest-src 'self'; "
-    "media-src 'none'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
-    "X-Robots-Tag": "noindex, nofollow",
-}
-"""NiceGUI compiles templates in the browser and writes its styles there: it cannot do without the unsafe."""
 
 
 class Gate:
     """An ASGI application in front of another, which gets a `Visit` in its scope."""
 
-    def __init__(self, inside: ASGIApp, site: Site, owner: Callable[[str], str | None]) -> None:
-        """`owner`: the hash of the session that opened a page, by the page's id."""
-        self._inside, self._site, self._owner = inside, site, owner
+    def __init__(self, inside: ASGIApp, site: Site, owner: Owner, bound: Bound) -> None:
+        self._inside, self._site, self._owner, self._bound = inside, site, owner, bound
         self._notes: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,17 +69,34 @@ class Gate:
             await self._inside(scope, receive, send)
             return
         scope[SITE] = self._site
+        mark(scope)
         try:
             answer = await self._admit(scope)
         except CarillonError as error:
             answer = HTMLResponse(auth_words.trouble(str(error)), 503)
         if answer is None:
-            await self._inside(scope, receive, _with_headers(scope, send))
+            await self._pass(scope, receive, _with_headers(scope, send))
         elif scope["type"] == "websocket":
             await receive()
             await send({"type": "websocket.close", "code": 1008})
         else:
             await answer(scope, receive, _with_headers(scope, send))
+
+    async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """To whom it is for; a body as far as it may go."""
+        found = UPLOAD.fullmatch(scope["path"])
+        if found is not None:
+            most = self._bound(found[1], int(found[2]))
+            if most is None:
+                await PlainTextResponse("Nothing is taken here.", 404)(scope, receive, send)
+            elif not scope[SCOPE].may(Role.EDITOR):
+                await PlainTextResponse("This takes the role editor.", 403)(scope, receive, send)
+            else:
+                await bounded(self._inside, scope, receive, send, most + FORM)
+        elif scope["type"] == "http" and scope["path"].startswith(SOCKET):
+            await bounded(self._inside, scope, receive, send, LARGEST_FRAME)
+        else:
+            await self._inside(scope, receive, send)
 
     async def _admit(self, scope: Scope) -> Response | None:
         """The answer to who may not come in; None: they may."""
@@ -244,7 +254,7 @@ def _with_headers(scope: Scope, send: Send) -> Send:
     async def sent(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            for name, value in HEADERS.items():
+            for name, value in headers_for(scope).items():
                 headers.setdefault(name, value)
             is_kept = message["status"] == 200 and is_static(scope)
             headers.setdefault("Cache-Control", _FOREVER if is_kept else "no-store")

@@ -43,8 +43,10 @@ from nicegui.element import Element
 
 from carillon.errors import CarillonError
 from carillon.web import theme
-from carillon.web.parts.deeds import defect, fault, visit
+from carillon.web.bell import counted
+from carillon.web.parts.deeds import arrive, defect, fault, visit
 from carillon.web.parts.texts import icon, link, note, text
+from carillon.web.policy import NONCE
 from carillon.web.statusbar import bar
 from carillon.web.visit import CURRENT
 from carillon.words import Role
@@ -99,10 +101,12 @@ def page(
         @wraps(build)
         async def built(*given: Any, **named: Any) -> None:
             who = visit()
-            ui.add_head_html(theme.head(who.theme, who.browser_is_dark))
-            ui.context.client.title = f"{title} · Carillon"
+            nonce = ui.context.client.request.scope[NONCE]
+            ui.add_head_html(theme.head(who.theme, who.browser_is_dark, nonce))
             ui.on_exception(fault)
             main = await _frame(path, title)
+            ui.context.client.title = counted(f"{title} · Carillon")
+            arrive()
             with main:
                 if not wide:
                     _title(title, lead)
@@ -140,7 +144,7 @@ def retitle(title: str, lead: str = "") -> None:
     kept["carillon_title"].set_text(title)
     kept["carillon_lead"].set_text(lead)
     kept["carillon_lead"].set_visibility(bool(lead))
-    ui.page_title(f"{title} · Carillon")
+    ui.page_title(counted(f"{title} · Carillon"))
 
 
 def _title(title: str, lead: str) -> None:

@@ -11,9 +11,12 @@ from nicegui import ui
 from carillon.accounts import Account
 from carillon.store import accounts, dispatch, inboxes
 from carillon.store.engine import Connection
+from carillon.store.notices import Notice
+from carillon.web.bell import Bell, happened
 from carillon.web.parts.deeds import button, every, read, toast, visit, write
 from carillon.web.parts.dialogs import confirm
 from carillon.web.parts.texts import ago, dot, icon, link, text
+from carillon.web.visit import Visit
 from carillon.words import AccountStatus, Role
 
 
@@ -25,21 +28,26 @@ class State:
     accounts: list[Account]
     synced: datetime | None
     """Until when all mailboxes were read; None: none is, or one never was."""
+    notices: list[Notice]
 
 
-def state(connection: Connection) -> State:
+def state(connection: Connection, who: Visit) -> State:
+    """Read it, for whoever looks."""
     known = accounts.accounts(connection)
     read_at = [one.read_at for folders in inboxes.folders(connection).values() for one in folders]
     whole = [at for at in read_at if at is not None]
-    return State(dispatch.workspace_paused(connection), known, min(whole) if whole and all(read_at) else None)
+    synced = min(whole) if whole and all(read_at) else None
+    return State(dispatch.workspace_paused(connection), known, synced, happened(connection, who))
 
 
 async def bar(title: str) -> None:
     """Draw it, and keep it as things are."""
+    who, bell = visit(), Bell()
 
     @ui.refreshable
     async def facts() -> None:
-        now = await read(state)
+        now = await read(lambda connection: state(connection, who))
+        bell.show(now.notices)
         _facts(now)
         _banner(banner, now.is_paused)
 
@@ -47,8 +55,8 @@ async def bar(title: str) -> None:
         await facts.refresh()
 
     async def toggle() -> None:
-        now = await read(state)
-        if await _set_paused(not now.is_paused):
+        is_paused = await read(dispatch.workspace_paused)
+        if await _set_paused(not is_paused):
             await again()
 
     with ui.element("header").classes("c-bar"):
@@ -58,6 +66,7 @@ async def bar(title: str) -> None:
             button("", "pause_circle", toggle, role=Role.EDITOR, look="quiet").props(
                 'aria-label="Pause or resume all mail"'
             ).tooltip("Pause or resume all mail")
+            bell.draw()
             _menu()
     banner = ui.element("div").classes("c-banner").props('role="status"')
     with place:

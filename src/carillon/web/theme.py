@@ -40,15 +40,16 @@ def icon() -> Response:
     return Response(ICON, media_type="image/svg+xml", headers=_FOREVER)
 
 
-def head(theme: str, browser_is_dark: bool) -> str:
+def head(theme: str, browser_is_dark: bool, nonce: str) -> str:
     """What goes into the head of a page: the style, the ground before anything is drawn, and two questions.
 
     Its time zone and its light are left in cookies. A page that was made for another light is loaded again,
-    which happens once: charts are drawn in colours that are chosen here.
+    which happens once: charts are drawn in colours that are chosen here. `nonce`: see `policy`.
     """
     return (
         f'<link rel="stylesheet" href="{STYLE_PATH}">'
-        f"<script>document.documentElement.dataset.theme={theme!r};(()=>{{"
+        f'<script nonce="{nonce}">'
+        f"document.documentElement.dataset.theme={theme!r};(()=>{{"
         'const keep=(n,v)=>{document.cookie=n+"="+v+";path=/;max-age=31536000;samesite=lax"};'
         f'keep("{ZONE_COOKIE}",Intl.DateTimeFormat().resolvedOptions().timeZone);'
         'const dark=matchMedia("(prefers-color-scheme: dark)").matches;'

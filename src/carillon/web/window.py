@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import sys
+from collections.abc import Mapping
 from importlib import import_module
 from threading import Event, Thread
 
@@ -26,6 +29,10 @@ def show_window(site: Site, host: str, port: int) -> None:
             'a window needs an extra: install it with `pip install "carillon-mail[desktop]"`, or leave '
             "--window out and open the address in a browser."
         ) from None
+    if not has_screen(site.environ):
+        raise _no_window("neither DISPLAY nor WAYLAND_DISPLAY is set")
+    logging.getLogger("pywebview").setLevel(logging.CRITICAL)  # it tells of each toolkit that is not there
+    webview.settings["ALLOW_DOWNLOADS"] = True
     serving = _Serving(site, host, port)
     serving.start()
     try:
@@ -36,12 +43,23 @@ def show_window(site: Site, host: str, port: int) -> None:
         try:
             webview.start()
         except Exception as error:
-            raise WorkspaceError(
-                f"no window can be opened here ({error}). Leave --window out and open the address in a "
-                "browser."
-            ) from None
+            raise _no_window(str(error)) from None
     finally:
         serving.end()
+
+
+def has_screen(environ: Mapping[str, str]) -> bool:
+    """Whether there is one to be seen on: toolkits on Linux end the program where there is none."""
+    return not sys.platform.startswith("linux") or any(
+        environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
+    )
+
+
+def _no_window(why: str) -> WorkspaceError:
+    return WorkspaceError(
+        f"no window can be opened here ({why.rstrip('.')}). On Linux it takes a screen and a toolkit: "
+        '`pip install "pywebview[qt]"`. Or leave --window out and open the address in a browser.'
+    )
 
 
 class _Serving:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, suppress
+from typing import Any, Literal
 
 import httpx
 import pytest
 import uvicorn
-from fastapi import FastAPI
 from sqlalchemy import text
+from starlette.types import ASGIApp
 
 from carillon.store import apikeys
-from carillon.web.api import PATH, api_app
+from carillon.web.api import PATH, served
 from carillon.workspace import Workspace
 from tests.contract.conftest import kind, make_workspace, workspace
 
@@ -88,26 +89,55 @@ class Api:
 
 
 @contextmanager
-def calling(workspace: Workspace) -> Iterator[Api]:
-    """The API of a workspace on a free port."""
-    app = FastAPI(openapi_url=None)
-    app.mount(PATH, api_app(workspace))
+def listening(app: ASGIApp, lifespan: Literal["off", "on"] = "off") -> Iterator[str]:
+    """An application on a free port; its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    server = uvicorn.Server(
-        uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error", server_header=False)
+    config = uvicorn.Config(
+        app, host="127.0.0.1", port=port, log_level="error", server_header=False, lifespan=lifespan
     )
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
         time.sleep(0.01)
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=60) as client:
-            yield Api(client, workspace)
+        yield f"http://127.0.0.1:{port}"
     finally:
         server.should_exit = True
         thread.join(10)
+
+
+def unending(url: str, path: str, headers: dict[str, str], most: int, begin: bytes = b"") -> tuple[int, int]:
+    """POST a body that begins so and never ends; the status of the answer, and how much was sent before it.
+
+    Gives up after `most` bytes, with the status 0.
+    """
+    host, port = url.removeprefix("http://").split(":")
+    lines = {"Host": f"{host}:{port}", "Transfer-Encoding": "chunked", **headers}
+    head = f"POST {path} HTTP/1.1\r\n" + "".join(f"{name}: {one}\r\n" for name, one in lines.items())
+    part = begin + b"x" * 50_000
+    sent = 0
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        connection.sendall(head.encode() + b"\r\n")
+        while sent < most and not select.select([connection], [], [], 0.002)[0]:
+            with suppress(ConnectionError):
+                connection.sendall(b"%x\r\n%b\r\n" % (len(part), part))
+            sent += len(part)
+        if sent >= most:
+            return 0, sent
+        return int(connection.recv(100).split()[1]), sent
+
+
+@contextmanager
+def calling(workspace: Workspace) -> Iterator[Api]:
+    """The API of a workspace on a free port."""
+    with (
+        listening(served(workspace)) as url,
+        httpx.Client(base_url=url, trust_env=False, timeout=60) as client,
+    ):
+        yield Api(client, workspace)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ def test_a_campaign_from_its_type_to_its_log(api: Api) -> None:
     wanted = {"type": "office_move", "name": "moving", "start": "2026-05-01", "metadata": {"a": 1, "b": 2}}
     answer = api.call("POST", "/campaigns", wanted)
     assert answer.status_code == 201
-    assert answer.headers["location"] == f"/campaigns/{answer.json()['id']}"
+    assert answer.headers["location"] == f"/api/v1/campaigns/{answer.json()['id']}"
     assert api.call("POST", "/campaigns", wanted).status_code == 422
     assert api.call("POST", "/campaigns", wanted | {"name": "x", "type": "none"}).status_code == 422
     tag = api.call("GET", "/campaigns/1").headers["etag"]
@@ -100,7 +100,7 @@ def test_templates(api: Api) -> None:
     assert late.status_code == 412, "another has made a version meanwhile"
     refused = api.call("POST", "/templates/hello/versions/2/activate")
     assert refused.status_code == 422
-    assert "was not activated" in refused.json()["detail"]
+    assert "was not put in force" in refused.json()["detail"]
     assert api.call("GET", "/templates/hello/preview?version=2").status_code == 422
     assert api.get("/templates/hello")["version"] == 1
     assert len(api.get("/templates/hello")["versions"]) == 2

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 
+import jsonschema_rs
 import pytest
 from fastapi.routing import APIRoute
 
 from carillon.store import apikeys
-from carillon.web.api import _ROUTERS, api_app
+from carillon.web.api import _ROUTERS, api_app, document
 from carillon.web.api.access import allowed
+from carillon.web.api.description import UNSAID
 from tests.web.api.conftest import Api
 
 Door = tuple[str, str, str]
@@ -33,15 +36,35 @@ DOORS = sorted(doors())
 def test_the_document_tells_of_all_of_them(sqlite_api: Api) -> None:
     document = api_app(sqlite_api.workspace).openapi()
     told = {
-        (method.upper(), re.sub(r"{(\w+)}", "1", path))
+        (method.upper(), re.sub(r"{(\w+)}", "1", path), *operation["security"][0]["HTTPBearer"])
         for path, methods in document["paths"].items()
-        for method in methods
+        for method, operation in methods.items()
     }
-    assert told == {(method, path) for method, path, _ in DOORS}
+    assert told == set(DOORS)
     assert len(DOORS) > 60
-    assert all(
-        operation["security"] for methods in document["paths"].values() for operation in methods.values()
-    )
+
+
+def test_the_document_shows_what_each_call_looks_like() -> None:
+    """Examples of all bodies and answers, which fit what is said of them; the headers all have in common."""
+    found = document()
+    schemas = {"components": found["components"]}
+    names = set()
+    for path, methods in found["paths"].items():
+        for method, operation in methods.items():
+            names.add(operation["operationId"])
+            bodies = [operation["requestBody"]] if "requestBody" in operation else []
+            for part in [*bodies, *operation["responses"].values()]:
+                for content in part.get("content", {}).values():
+                    assert UNSAID not in json.dumps(content["example"]), (method, path, content)
+                    jsonschema_rs.validate(schemas | content["schema"], content["example"])
+            takes = {one["name"].lower() for one in operation.get("parameters", [])}
+            assert ("idempotency-key" in takes) is (method == "post"), (method, path)
+            for status, answer in operation["responses"].items():
+                assert status == "401" or "RateLimit-Remaining" in answer["headers"]
+                assert ("Retry-After" in answer["headers"]) is (status in ("429", "503"))
+            if "if-none-match" in takes:
+                assert "ETag" in operation["responses"]["200"]["headers"]
+    assert len(names) == len(DOORS), "each has a name of its own"
 
 
 def test_without_a_right_key_and_scope_every_door_is_shut(sqlite_api: Api) -> None:

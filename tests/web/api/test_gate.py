@@ -14,9 +14,9 @@ from starlette.types import ASGIApp, Message
 from carillon.clock import ManualClock
 from carillon.store import apikeys, idempotency
 from carillon.web.api import api_app
-from carillon.web.api.gate import LARGEST
+from carillon.web.api.gate import LARGEST, MOST_OPENED
 from carillon.web.api.rates import Rates
-from tests.web.api.conftest import Api, calling
+from tests.web.api.conftest import Api, calling, unending
 
 
 def ask(app: ASGIApp, method: str, path: str, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
@@ -169,6 +169,7 @@ def test_buckets_fill_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
         (b"", 422),
         (b'"' + b"x" * 10_000_000 + b'"', 422),
         (b" " * (LARGEST + 1), 413),
+        (b"[" + b"{}," * MOST_OPENED + b"0]", 413),
     ],
 )
 def test_bodies(sqlite_api: Api, body: bytes, code: int) -> None:
@@ -184,6 +185,17 @@ def test_bodies_of_strangers_are_not_read(sqlite_api: Api) -> None:
     assert answer.status_code == 401
 
 
+def test_a_body_that_never_ends_is_refused_while_it_arrives(sqlite_api: Api) -> None:
+    url = str(sqlite_api.client.base_url).rstrip("/")
+    headers = {"Authorization": f"Bearer {sqlite_api.key}", "Content-Type": "application/json"}
+    status, sent = unending(url, "/api/v1/suppressions", headers, 3 * LARGEST)
+    assert status == 413
+    assert LARGEST <= sent < 2 * LARGEST
+    stranger = unending(url, "/api/v1/suppressions", headers | {"Authorization": "Bearer x"}, 3 * LARGEST)
+    assert stranger[0] == 401
+    assert stranger[1] < LARGEST / 2, "nobody unknown is read from"
+
+
 def test_other_kinds_of_bodies(sqlite_api: Api) -> None:
     for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data"):
         answer = sqlite_api.call("POST", "/suppressions", b"{}", Content_Type=kind)
@@ -192,7 +204,8 @@ def test_other_kinds_of_bodies(sqlite_api: Api) -> None:
 
 def test_problems_are_problems(sqlite_api: Api) -> None:
     cases = [("GET", "/nothing", 404), ("PUT", "/mail", 405), ("GET", "/contacts/0", 422),
-             ("GET", "/contacts/7", 404), ("GET", "/contacts?limit=0", 422)]  # fmt: skip
+             ("GET", "/contacts/7", 404), ("GET", "/contacts?limit=0", 422),
+             ("GET", "/campaign-types/a%0Ab", 404)]  # fmt: skip
     for method, path, status in cases:
         answer = sqlite_api.call(method, path)
         assert answer.status_code == status

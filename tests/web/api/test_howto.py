@@ -28,7 +28,7 @@ def test_the_page_does_what_it_says(sqlite_api: Api) -> None:
         elif "curl" in block:
             said = _run(block, sqlite_api)
             ran += 1
-    assert (ran, shown) == (6, 2)
+    assert (ran, shown) == (7, 2)
     assert [row[:2] for row in sqlite_api.rows("select address, reason from suppressions")] == [
         ("rival@example.org", "by hand")
     ]

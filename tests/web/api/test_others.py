@@ -93,3 +93,39 @@ def test_the_audit_log_is_for_administrators_the_newest_first(api: Api) -> None:
     deeds = [one for one in api.pages("/audit", 2) if one["what"] == "suppression added"]
     assert [one["after"]["address"] for one in deeds] == [f"a{n}@example.com" for n in (4, 3, 2, 1, 0)]
     assert api.call("GET", "/audit", key=api.new_key("reader", "read")).status_code == 403
+    assert [one["after"]["address"] for one in api.pages("/audit?q=A3@EXAMPLE", 2)] == ["a3@example.com"]
+    day = api.workspace.today().isoformat()
+    assert len(api.pages(f"/audit?since={day}T00:00:00Z&q=suppression", 2)) == 5
+    assert api.get(f"/audit?until={day}T00:00:00Z&q=suppression")["items"] == []
+    assert api.call("GET", "/audit?since=0001-01-01T00:00:00%2B14:00").status_code == 422
+
+
+CAP = "load_balancing.daily_send_percentage_cap"
+
+
+def test_settings_are_tried_out_changed_and_never_overwritten(sqlite_api: Api) -> None:
+    """By the checks of the page and the commands; a change leaves its row in the audit log."""
+    api = sqlite_api
+    api.some_contacts()
+    seen = api.call("GET", "/settings")
+    tag, old = seen.headers["etag"], seen.json()["values"][CAP]
+    assert api.call("GET", "/settings", If_None_Match=tag).status_code == 304
+    wanted = {"values": {CAP: "0.05"}}
+    tried = api.call("PATCH", "/settings?dry_run=true", wanted, If_Match=tag).json()
+    assert tried["changes"] == [{"key": CAP, "old": old, "new": "0.05"}]
+    assert tried["effect"]["added"] > 0
+    assert api.get("/settings") == seen.json(), "nothing was changed"
+    done = api.call("PATCH", "/settings", wanted, If_Match=tag)
+    assert (done.status_code, done.json()["effect"]) == (200, None)
+    assert api.call("GET", "/settings").headers["etag"] == done.headers["etag"]
+    assert api.get("/settings")["values"] == seen.json()["values"] | {CAP: "0.05"}
+    assert api.call("PATCH", "/settings", wanted, If_Match=tag).status_code == 412
+    assert api.get("/audit?limit=1")["items"][0] | {"id": 0, "at": None} == {
+        "id": 0, "who": "API key all", "what": "config changed", "at": None,
+        "before": {CAP: old}, "after": {CAP: "0.05"},
+    }  # fmt: skip
+    for key, value in ((CAP, "7"), ("load_balancing.nothing", 1), ("database.url", "sqlite:///x.db")):
+        refused = api.call("PATCH", "/settings", {"values": {key: value}})
+        assert refused.status_code == 422
+        assert refused.json()["errors"][0]["where"] == f"body.values.{key}"
+    assert api.call("GET", "/settings", key=api.new_key("less", "read", "write")).status_code == 403

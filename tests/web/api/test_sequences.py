@@ -20,7 +20,7 @@ def ready(api: Api) -> Api:
     api.post("/templates/hello/versions/1/activate")
     answer = api.call("POST", "/sequences", {"name": "welcome", "steps": STEPS})
     assert answer.status_code == 201
-    assert answer.headers["location"] == "/sequences/1"
+    assert answer.headers["location"] == "/api/v1/sequences/1"
     return api
 
 
@@ -60,6 +60,8 @@ def test_what_cannot_be_a_sequence_is_told_why(sqlite_api: Api, body: dict[str, 
     answer = sqlite_api.call("POST", "/sequences", body)
     assert answer.status_code == 422
     assert answer.json()["detail"]
+    if body.get("steps") == [{"key": "a"}]:
+        assert [one["where"] for one in answer.json()["errors"]] == ["body.steps.0"]
     assert sqlite_api.get("/sequences")["items"] == []
 
 
@@ -80,6 +82,8 @@ def test_activation_enrollment_and_the_way_out(ready: Api) -> None:
         (1, "unknown"),
         (2, "twice_in_the_list"),
     ]
+    past = ready.call("POST", "/sequences/1/activate", {"scheduled_start_at": "2025-03-02T09:00:00-06:00"})
+    assert (past.status_code, "that is past" in past.json()["detail"]) == (422, True)
     begun = ready.post("/sequences/1/activate", {"scheduled_start_at": "2026-03-02T09:00:00-06:00"})
     assert (begun["status"], begun["on_their_way"], begun["begin"]) == ("scheduled", 2, {"2026-03-02": 2})
     assert begun["first_emails_at"] == "2026-03-02T15:00:00Z"

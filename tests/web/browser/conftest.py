@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.web.browser.site import Site, demo_folder, serving
 
@@ -33,6 +33,7 @@ SECONDS = 60_000
 """Milliseconds that anything on a page may take: machines that test are busy."""
 
 OpenPage = Callable[..., Page]
+Contexts = dict[tuple[str, str], BrowserContext]
 
 
 @pytest.fixture(scope="session")
@@ -57,10 +58,35 @@ def browser() -> Iterator[Browser]:
         opened.close()
 
 
+@pytest.fixture(scope="package")
+def known(browser: Browser) -> Contexts:
+    """What the browser keeps for who is signed in somewhere: scripts once read and compiled stay so.
+
+    A page of a browser that knows nothing takes twice the work.
+    """
+    assert browser
+    return {}
+
+
 @pytest.fixture
-def open_page(demo_site: Site, browser: Browser) -> Iterator[OpenPage]:
+def open_page(demo_site: Site, browser: Browser, known: Contexts) -> Iterator[OpenPage]:
     """Opens pages; see above."""
-    contexts, troubles, foreign = [], [], []
+    strangers: list[BrowserContext] = []
+    used: set[tuple[str, str]] = set()
+    troubles, foreign = [], []
+
+    def context_of(of: Site, user: str | None) -> BrowserContext:
+        if user is None:
+            strangers.append(_fresh(browser))
+            return strangers[-1]
+        key = (of.url, user)
+        if key not in known:
+            known[key] = _fresh(browser)
+        if key not in used:
+            used.add(key)
+            known[key].clear_cookies()
+            known[key].add_cookies([{**one} for one in of.session_of(user)])  # type: ignore[typeddict-item]
+        return known[key]
 
     def open_(
         path: str,
@@ -73,19 +99,13 @@ def open_page(demo_site: Site, browser: Browser) -> Iterator[OpenPage]:
     ) -> Page:
         """`user`: None for somebody who is not signed in; `allow`: parts of complaints that are expected."""
         of = site or demo_site
-        context = browser.new_context(
-            viewport={"width": width, "height": HEIGHT.get(width, 900)},
-            color_scheme="dark" if theme == "dark" else "light",
-            timezone_id="America/New_York",
-            reduced_motion="reduce",
-        )
-        contexts.append(context)
-        context.set_default_timeout(SECONDS)
+        context = context_of(of, user)
         if user is not None:
-            context.add_cookies([{**one} for one in of.session_of(user)])  # type: ignore[typeddict-item]
             # What a browser would have left there at its first page: spares that page its second loading.
             context.add_cookies([{"name": "carillon_light", "value": theme, "url": of.url}])
         page = context.new_page()
+        page.set_viewport_size({"width": width, "height": HEIGHT.get(width, 900)})
+        page.emulate_media(color_scheme="dark" if theme == "dark" else "light", reduced_motion="reduce")
         page.on("pageerror", lambda error: troubles.append((allow, f"{path}: {error}")))
         page.on("console", lambda said: said.type in ("error", "warning")
                 and troubles.append((allow, f"{path}: {said.text}")))  # fmt: skip
@@ -98,10 +118,19 @@ def open_page(demo_site: Site, browser: Browser) -> Iterator[OpenPage]:
     yield open_
     # What a page's own policy forbids is told as a request, and never leaves the browser.
     troubles += [((), f"{path}: asked {one.url}") for path, one in foreign if one.failure != "csp"]
-    for context in contexts:
+    for context in strangers:
         context.close()
+    for context in known.values():
+        for page in context.pages:
+            page.close()
     told = [words for allowed, words in troubles if not any(part in words for part in allowed)]
     assert not told, told
+
+
+def _fresh(browser: Browser) -> BrowserContext:
+    made = browser.new_context(timezone_id="America/New_York")
+    made.set_default_timeout(SECONDS)
+    return made
 
 
 def ready(page: Page) -> None:

@@ -72,7 +72,7 @@ def carillon(*words: str, **environ: str) -> str:
     """Run a command of the product."""
     done = subprocess.run(
         [sys.executable, "-m", "carillon", *words],
-        capture_output=True, text=True, timeout=180, env={**os.environ, **environ}, check=False,
+        capture_output=True, text=True, timeout=600, env={**os.environ, **environ}, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -120,11 +120,11 @@ def test_secret_is_kept_to_itself(open_page: OpenPage, demo_site: Site) -> None:
 def test_viewer_and_access(open_page: OpenPage) -> None:
     """Who may only look changes nothing; on a phone nothing scrolls sideways; axe-core finds nothing."""
     page = open_page("/accounts", user="vic", width=390, theme="dark")
-    expect(page.get_by_role("link", name="maildir")).to_be_visible()
+    expect(page.get_by_role("link", name="service")).to_be_visible()
     expect(page.get_by_role("button", name="Add account")).to_have_count(0)
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     assert not serious(page)
-    page.get_by_role("link", name="maildir").click()
+    page.get_by_role("link", name="service").click()
     expect(page.get_by_text("How it sends")).to_be_visible()
     expect(page.get_by_role("button", name="Remove")).to_have_count(0)
     assert not serious(page)

@@ -6,32 +6,34 @@ import json
 from datetime import date, timedelta
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.web.browser.conftest import OpenPage, ready
 from tests.web.browser.site import Site
-from tests.web.browser.test_shell import go, serious
+from tests.web.browser.test_shell import go
 
 HOSTILE = "<script>document.title='x'</script>=cmd()"
-WAYS = (
-    "/calendar",
-    "/calendar?view=month",
-    "/calendar?view=day",
-    "/campaigns",
-    "/campaigns?tab=types",
-    "/campaigns?tab=outreach",
-    "/campaigns/1",
-    "/campaigns/2?tab=skipped",
-    "/campaigns/1?tab=targets",
-)
 
 
-def test_make_a_campaign_target_it_look_at_the_calendar_see_why_one_is_skipped(
+def test_import_make_a_campaign_target_it_look_at_the_calendar_see_why_one_is_skipped(
     open_page: OpenPage, demo_site: Site, tmp_path: Path
 ) -> None:
     """The whole way by hand: nothing of it needs the command line."""
-    page = open_page("/campaigns", user="ed")
+    about = date.today() + timedelta(days=107)
+    born = (about + timedelta(days=10)).replace(year=1964)  # a leap year has every day
+    people = tmp_path / "people.csv"
+    people.write_text(f"Email,Last Name,ZIP,Birth Date\nida.journey@example.com,Journey,90210,{born}\n")
+    page = open_page("/contacts", user="ed")
+    page.get_by_role("link", name="Import").click()
+    page.wait_for_url("**/contacts/import")
+    ready(page)
+    page.set_input_files("input[type=file]", people)
+    page.get_by_role("button", name="Check the list").click()
+    page.get_by_role("button", name="Import 1 contact").click()
+    page.get_by_role("dialog").get_by_role("button", name="Import 1").click()
+    expect(page.get_by_text("1 contact is in")).to_be_visible()
+
+    go(page, "/campaigns")
     page.get_by_role("button", name="New campaign").click()
     form = page.get_by_role("dialog")
     form.get_by_label("Name", exact=True).fill("journey")
@@ -45,11 +47,10 @@ def test_make_a_campaign_target_it_look_at_the_calendar_see_why_one_is_skipped(
 
     page.get_by_role("button", name="Find contacts").click()
     search = page.get_by_role("dialog")
-    search.get_by_placeholder("How the address or the last name begins").fill("maria.alvarez@")
-    line = search.get_by_role("row").filter(has_text="maria.alvarez@example.com")
+    search.get_by_placeholder("How the address or the last name begins").fill("ida.journey@")
+    line = search.get_by_role("row").filter(has_text="ida.journey@example.com")
     line.get_by_role("checkbox").click()
-    # Her birthday is about a hundred days away: a day in the window around it.
-    search.get_by_label("The day it is about").fill(str(date.today() + timedelta(days=107)))
+    search.get_by_label("The day it is about").fill(str(about))
     search.get_by_role("button", name="Add the chosen").click()
     expect(page.get_by_role("heading", name="1 added.")).to_be_visible()
     page.get_by_role("button", name="Later").click()
@@ -57,7 +58,7 @@ def test_make_a_campaign_target_it_look_at_the_calendar_see_why_one_is_skipped(
     ready(page)
 
     names = tmp_path / "names.csv"
-    names.write_text("email\nwebers@example.com\nnobody@nowhere.example\nmaria.alvarez@example.com\n")
+    names.write_text("email\nwebers@example.com\nnobody@nowhere.example\nida.journey@example.com\n")
     page.get_by_role("button", name="Upload a list").click()
     page.set_input_files("input[type=file]", names)
     expect(page.get_by_text("nobody@nowhere.example")).to_be_visible()
@@ -67,11 +68,12 @@ def test_make_a_campaign_target_it_look_at_the_calendar_see_why_one_is_skipped(
     page.get_by_role("button", name="Make the plan").click()
     expect(page.get_by_text("The plan is made")).to_be_visible(timeout=60_000)
     go(page, f"/campaigns/{campaign(demo_site, 'journey')['id']}?tab=skipped")
-    page.get_by_role("link", name="maria.alvarez@example.com").click()
+    page.get_by_role("link", name="ida.journey@example.com").click()
     expect(
         page.get_by_role("dialog").get_by_text("its day lies in the birthday window").first
     ).to_be_visible()
     assert campaign(demo_site, "journey")["targets"] == {"skipped": 1}
+    assert "birthday" in demo_site.carillon("explain", "ida.journey@example.com")
 
     go(page, "/calendar")
     page.get_by_role("link", name="Month", exact=True).click()
@@ -114,7 +116,7 @@ def test_pause_edit_and_archive(open_page: OpenPage, demo_site: Site) -> None:
     assert found["metadata"] == {"note": HOSTILE}
     log = json.loads(demo_site.carillon("campaign", "log", "to change", "--json"))
     assert {one["changed_by"] for one in log if one["field"] != "created"} == {"ed"}
-    assert page.title() == "to change · Carillon"
+    assert page.title().endswith("to change · Carillon")
 
 
 def test_a_type_with_every_flag(open_page: OpenPage, demo_site: Site) -> None:
@@ -173,16 +175,7 @@ def test_wrong_addresses_are_told_in_words(open_page: OpenPage) -> None:
         expect(page.get_by_text(words)).to_be_visible()
     go(page, f"/calendar?view=day&type={HOSTILE}&status={HOSTILE}&campaign={HOSTILE}")
     expect(page.get_by_role("heading", name="Calendar")).to_be_visible()
-    assert page.title() == "Calendar · Carillon"
-
-
-@pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (390, "dark")])
-def test_pages_fit_and_are_accessible(open_page: OpenPage, width: int, theme: str) -> None:
-    page = open_page("/", width=width, theme=theme)
-    for path in WAYS:
-        go(page, path)
-        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path
-        assert not serious(page), path
+    assert page.title().endswith("Calendar · Carillon")
 
 
 def campaign(site: Site, name: str) -> dict[str, object]:

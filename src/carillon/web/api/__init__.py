@@ -10,7 +10,8 @@ from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from carillon import __version__
 from carillon.web.api import (
@@ -28,19 +29,21 @@ from carillon.web.api import (
     runs,
     schedules,
     sequences,
+    settings,
     suppressions,
     targets,
     templates,
     webhooks,
 )
 from carillon.web.api.access import Caller, Person, allowed
+from carillon.web.api.description import described
 from carillon.web.api.gate import Gate
-from carillon.web.api.problems import USUAL, ProblemDetails
+from carillon.web.api.location import PATH
+from carillon.web.api.problems import USUAL, missing
 from carillon.workspace import Workspace
 
-__all__ = ["PATH", "Caller", "Person", "allowed", "api_app", "document"]
+__all__ = ["PATH", "Caller", "Person", "allowed", "api_app", "document", "served"]
 
-PATH = "/api/v1"
 _ROUTERS = tuple(
     one.router
     for one in (
@@ -60,6 +63,7 @@ _ROUTERS = tuple(
         webhooks,
         doubts,
         health,
+        settings,
         audit,
     )
 )
@@ -79,6 +83,22 @@ def api_app(workspace: Workspace, person: Person | None = None) -> FastAPI:
     return app
 
 
+def served(workspace: Workspace, person: Person | None = None) -> ASGIApp:
+    """The application under `PATH`. By hand: Starlette's own mounting lets no line break in a path through,
+    and answers it with a 404 of its own."""
+    api = api_app(workspace, person)
+
+    async def under(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"].startswith(f"{PATH}/"):
+            await api({**scope, "root_path": scope.get("root_path", "") + PATH}, receive, send)
+        elif scope["type"] == "http":
+            await missing(f"API here; it is at {PATH}").response()(scope, receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1000})
+
+    return under
+
+
 def document() -> dict[str, Any]:
     """The OpenAPI document."""
     return _endpoints().openapi()
@@ -94,25 +114,14 @@ def _endpoints() -> FastAPI:
         servers=[{"url": PATH}],
         root_path_in_servers=False,
         redirect_slashes=False,
+        generate_unique_id_function=_name,
     )
     for router in _ROUTERS:
         app.include_router(router, responses=USUAL)
-    app.openapi = partial(_described, app)  # type: ignore[method-assign]
+    app.openapi = partial(described, app, _ROUTERS)  # type: ignore[method-assign]
     return app
 
 
-def _described(app: FastAPI) -> dict[str, Any]:
-    if app.openapi_schema is None:
-        found = get_openapi(
-            title=app.title,
-            version=app.version,
-            description=app.description,
-            routes=app.routes,
-            servers=app.servers,
-        )
-        schemas = found.setdefault("components", {}).setdefault("schemas", {})
-        schema = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
-        schemas |= schema.pop("$defs", {})
-        schemas["ProblemDetails"] = schema
-        app.openapi_schema = found
-    return app.openapi_schema
+def _name(route: APIRoute) -> str:
+    """What programs that are made from the document call an operation."""
+    return route.name

@@ -7,16 +7,16 @@ from dataclasses import fields, replace
 from datetime import date, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
-from carillon.accounts import MOST, Account
+from carillon.accounts import MOST, Account, in_status
 from carillon.store import accounts as store
 from carillon.store import slots
 from carillon.store.clean import cleaned
 from carillon.store.engine import Connection
 from carillon.web.api.access import Admin, Here, Reader, Sender
-from carillon.web.api.etags import IfMatch, require, tagged
+from carillon.web.api.etags import KNOWN, IfMatch, IfNoneMatch, require, tag, unless_known
 from carillon.web.api.paging import Id
 from carillon.web.api.problems import missing, said
 from carillon.words import AccountStatus
@@ -39,13 +39,16 @@ class AccountOut(BaseModel):
     address: str = Field(examples=["sales@example.com"])
     transport: str = Field(examples=["smtp"])
     kind: str = Field(examples=["mailbox"])
-    group: str
+    group: str = Field(examples=["default"])
     status: str = Field(examples=["active"])
     last_error: str | None
-    has_secret: bool
+    has_secret: bool = Field(examples=[True])
     created_at: datetime | None
     updated_at: datetime | None
-    emails: dict[str, int] = Field(description="By status: what it is to send, and what it has sent.")
+    emails: dict[str, int] = Field(
+        description="By status: what it is to send, and what it has sent.",
+        examples=[{"scheduled": 12, "sent": 340}],
+    )
 
 
 class AccountPatch(BaseModel):
@@ -69,8 +72,8 @@ class SlotOut(BaseModel):
     """One moment at which an account may send."""
 
     at: datetime
-    activity: str
-    status: str
+    activity: str = Field(examples=["normal"])
+    status: str = Field(examples=["pending"])
     sent_at: datetime | None
     schedule_id: int | None
 
@@ -82,36 +85,42 @@ def list_accounts(here: Here, _caller: Reader) -> list[AccountOut]:
         return [_out(one, store.emails_of(connection, one.id)) for one in store.accounts(connection)]
 
 
-@router.get("/{account_id}", response_model=AccountOut, responses=said(404))
+@router.get("/{account_id}", response_model=AccountOut, responses=said(404) | KNOWN)
 def get_account(
-    here: Here, _caller: Reader, account_id: Id, request: Request, response: Response
+    here: Here, _caller: Reader, account_id: Id, response: Response, if_none_match: IfNoneMatch = None
 ) -> AccountOut | Response:
     """One account."""
     with here.database.snapshot() as connection:
         found = _shown(connection, account_id)
-    return tagged(request, response, found) or found
+    return unless_known(if_none_match, response, found) or found
 
 
 @router.patch("/{account_id}", responses=said(404, 412))
 def change_account(
-    here: Here, caller: Admin, account_id: Id, changes: AccountPatch, if_match: IfMatch = None
+    here: Here,
+    caller: Admin,
+    account_id: Id,
+    changes: AccountPatch,
+    response: Response,
+    if_match: IfMatch = None,
 ) -> AccountOut:
     """Change an account; what is left out stays."""
     given = changes.model_dump(include=changes.model_fields_set)
-    return _change(here, caller.name, account_id, lambda old: replace(old, **given), if_match)
+    changed = _change(here, caller.name, account_id, lambda old: replace(old, **given), if_match)
+    tag(response, changed)
+    return changed
 
 
 @router.post("/{account_id}/pause", responses=said(404))
 def pause_account(here: Here, caller: Sender, account_id: Id) -> AccountOut:
     """Keep an account from sending. What is being sent at this moment is finished."""
-    return _change(here, caller.name, account_id, lambda old: replace(old, status=AccountStatus.PAUSED.value))
+    return _change(here, caller.name, account_id, lambda old: in_status(old, AccountStatus.PAUSED))
 
 
 @router.post("/{account_id}/resume", responses=said(404))
 def resume_account(here: Here, caller: Sender, account_id: Id) -> AccountOut:
     """Let an account send again that was paused or had an error."""
-    active = AccountStatus.ACTIVE.value
-    return _change(here, caller.name, account_id, lambda old: replace(old, status=active, last_error=None))
+    return _change(here, caller.name, account_id, lambda old: in_status(old, AccountStatus.ACTIVE))
 
 
 @router.get("/{account_id}/slots", responses=said(404))

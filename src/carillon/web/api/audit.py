@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from carillon.store import audit as store
 from carillon.store.clean import cleaned
 from carillon.web.api.access import Admin, Here
-from carillon.web.api.paging import Cursor, Limit, Page, after, next_of
+from carillon.web.api.moments import Moment
+from carillon.web.api.paging import Cursor, Limit, Page, Text, after, next_of
 
 router = APIRouter(prefix="/audit", tags=["audit"])
 
@@ -24,14 +25,23 @@ class DeedOut(BaseModel):
     what: str = Field(examples=["suppression added"])
     at: datetime | None
     before: dict[str, Any] | None
-    after: dict[str, Any] | None
+    after: dict[str, Any] | None = Field(examples=[{"address": "maria@example.com", "scope": "all"}])
 
 
 @router.get("")
-def list_deeds(here: Here, _caller: Admin, cursor: Cursor = None, limit: Limit = 50) -> Page[DeedOut]:
+def list_deeds(
+    here: Here,
+    _caller: Admin,
+    q: Annotated[Text | None, Query(description="Words that stand somewhere in it.")] = None,
+    since: Annotated[Moment | None, Query(description="From this moment on.")] = None,
+    until: Annotated[Moment | None, Query(description="Before this moment.")] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Page[DeedOut]:
     """List deeds, the newest first. Secrets are never among them."""
+    which = store.Which(q or "", since, until)
     with here.database.snapshot() as connection:
-        found = store.page(connection, after(cursor) or None, limit)
+        found = store.page(connection, after(cursor) or None, limit, which)
     return Page(items=[_out(one) for one in found.items], next=next_of(found))
 
 

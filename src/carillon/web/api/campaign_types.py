@@ -37,12 +37,12 @@ class TypeOut(BaseModel):
     """A type."""
 
     name: str = Field(examples=["rate_increase"])
-    respect_exclusion_windows: bool
-    enable_followups: bool
-    days_before_event: int
+    respect_exclusion_windows: bool = Field(examples=[True])
+    enable_followups: bool = Field(examples=[True])
+    days_before_event: int = Field(examples=[14])
     target_all_contacts: bool
-    priority: int
-    active: bool
+    priority: int = Field(examples=[10])
+    active: bool = Field(examples=[True])
     in_settings: bool = Field(description="Defined in carillon.yaml, and to be changed only there.")
 
 

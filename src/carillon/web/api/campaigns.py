@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from carillon.campaigns import LONGEST_NAME, TYPE_FIELDS, Campaign, Instance
@@ -16,7 +16,8 @@ from carillon.store import campaigns as store
 from carillon.store.clean import cleaned
 from carillon.store.engine import Connection
 from carillon.web.api.access import Here, Reader, Sender, Writer
-from carillon.web.api.etags import IfMatch, require, tagged
+from carillon.web.api.etags import KNOWN, IfMatch, IfNoneMatch, require, tag, unless_known
+from carillon.web.api.location import located
 from carillon.web.api.paging import Cursor, Id, Limit, Page, cut
 from carillon.web.api.problems import missing, said
 from carillon.words import InstanceStatus
@@ -57,12 +58,15 @@ class CampaignOut(BaseModel):
     name: str = Field(examples=["spring_rates"])
     type: str = Field(examples=["rate_increase"])
     status: str = Field(examples=[InstanceStatus.ACTIVE.value])
-    email_template: str | None
+    email_template: str | None = Field(examples=["rate_increase_v1"])
     sms_template: str | None
     start: date | None
     end: date | None
-    metadata: dict[str, Any]
-    fields: dict[str, Any] = Field(description="The type's fields as they hold for this campaign.")
+    metadata: dict[str, Any] = Field(examples=[{"priority": 5}])
+    fields: dict[str, Any] = Field(
+        description="The type's fields as they hold for this campaign.",
+        examples=[{"days_before_event": 14, "priority": 5}],
+    )
     targets: dict[str, int] = Field(description="Named targets by status.", examples=[{"pending": 120}])
     created_at: datetime | None
 
@@ -70,14 +74,14 @@ class CampaignOut(BaseModel):
 class ChangeOut(BaseModel):
     """One field that was changed."""
 
-    campaign: str | None
+    campaign: str | None = Field(examples=["spring_rates"])
     type: str | None
-    field: str
-    old: str | None
-    new: str | None
+    field: str = Field(examples=["email_template"])
+    old: str | None = Field(examples=["rate_increase_v1"])
+    new: str | None = Field(examples=["rate_increase_v2"])
     requires_rescheduling: bool
     changed_at: datetime | None
-    changed_by: str
+    changed_by: str = Field(examples=["API key crm"])
 
 
 @router.get("")
@@ -103,26 +107,34 @@ def make_campaign(here: Here, caller: Writer, wanted: CampaignIn, response: Resp
         return shown(here, connection, made.id)
 
     made = here.database.write(work)
-    response.headers["Location"] = f"{router.prefix}/{made.id}"
+    located(response, f"{router.prefix}/{made.id}")
+    tag(response, made)
     return made
 
 
-@router.get("/{campaign_id}", response_model=CampaignOut, responses=said(404))
+@router.get("/{campaign_id}", response_model=CampaignOut, responses=said(404) | KNOWN)
 def get_campaign(
-    here: Here, _caller: Reader, campaign_id: Id, request: Request, response: Response
+    here: Here, _caller: Reader, campaign_id: Id, response: Response, if_none_match: IfNoneMatch = None
 ) -> CampaignOut | Response:
     """One campaign."""
     with here.database.snapshot() as connection:
         found = shown(here, connection, campaign_id)
-    return tagged(request, response, found) or found
+    return unless_known(if_none_match, response, found) or found
 
 
 @router.patch("/{campaign_id}", responses=said(404, 412))
 def change_campaign(
-    here: Here, caller: Writer, campaign_id: Id, fields: CampaignFields, if_match: IfMatch = None
+    here: Here,
+    caller: Writer,
+    campaign_id: Id,
+    fields: CampaignFields,
+    response: Response,
+    if_match: IfMatch = None,
 ) -> CampaignOut:
     """Change a campaign; what is left out stays."""
-    return _change(here, caller.name, campaign_id, lambda old: _edited(old, fields), if_match)
+    changed = _change(here, caller.name, campaign_id, lambda old: _edited(old, fields), if_match)
+    tag(response, changed)
+    return changed
 
 
 @router.post("/{campaign_id}/pause", responses=said(404))

@@ -59,21 +59,23 @@ class Contact(BaseModel):
 
     id: int = Field(examples=[17])
     email: str | None = Field(examples=["maria@example.com"])
-    first_name: str | None
-    last_name: str | None
-    phone_number: str | None
-    zip_code: str | None
-    state: str | None
-    birth_date: str | None = Field(description="An ISO date, or what was imported where that was none.")
-    effective_date: str | None
+    first_name: str | None = Field(examples=["Maria"])
+    last_name: str | None = Field(examples=["Lopez"])
+    phone_number: str | None = Field(examples=["+15551234567"])
+    zip_code: str | None = Field(examples=["90210"])
+    state: str | None = Field(examples=["CA"])
+    birth_date: str | None = Field(
+        description="An ISO date, or what was imported where that was none.", examples=["1958-03-14"]
+    )
+    effective_date: str | None = Field(examples=["2023-07-01"])
     company: str | None
     industry: str | None
     title: str | None
-    timezone: str | None
-    external_id: str | None
+    timezone: str | None = Field(examples=["America/Los_Angeles"])
+    external_id: str | None = Field(examples=["CRM-1042"])
     sms_consent_at: datetime | None
-    tags: list[Any]
-    attributes: dict[str, Any]
+    tags: list[Any] = Field(examples=[["gold"]])
+    attributes: dict[str, Any] = Field(examples=[{"plan": "G"}])
     status: str = Field(examples=[ContactStatus.ACTIVE.value])
     created_at: datetime | None
     updated_at: datetime | None
@@ -104,11 +106,11 @@ class ContactProblem(BaseModel):
 class Upserted(BaseModel):
     """What became of a list: read = created + updated + unchanged + rejected."""
 
-    read: int = Field(examples=[2])
+    read: int = Field(examples=[3])
     created: int = Field(examples=[1])
     updated: int = Field(examples=[1])
     unchanged: int = Field(examples=[0])
-    rejected: int = Field(examples=[0])
+    rejected: int = Field(examples=[1])
     problems: list[ContactProblem]
     dry_run: bool
 
@@ -134,7 +136,7 @@ class Span(BaseModel):
 
     first: date
     last: date | None
-    words: str
+    words: str = Field(examples=["birthday window of CA, from 12 February to 13 May"])
 
 
 class ExplainedEmail(BaseModel):
@@ -142,7 +144,7 @@ class ExplainedEmail(BaseModel):
 
     email_type: str = Field(examples=["birthday"])
     status: str = Field(examples=["pre-scheduled"])
-    words: str
+    words: str = Field(examples=["goes on 28 February, 14 days before the birthday"])
     event: date | None
     day: date | None
     ideal: date | None
@@ -158,13 +160,13 @@ class ExplainedEmail(BaseModel):
 class Explained(BaseModel):
     """A contact's year, in words and dates."""
 
-    contact_id: int
-    eligible: bool
-    why_not: list[str]
+    contact_id: int = Field(examples=[17])
+    eligible: bool = Field(examples=[True])
+    why_not: list[str] = Field(examples=[[]])
     windows: list[Span]
     emails: list[ExplainedEmail]
-    past: list[ExplainedEmail]
-    notes: list[str]
+    past: list[ExplainedEmail] = Field(examples=[[]])
+    notes: list[str] = Field(examples=[[]])
 
 
 def record_of(given: ContactFields, names: Iterable[str]) -> dict[str, str | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Query, Request, Response
+from fastapi import APIRouter, Body, Query, Response
 
 from carillon.files.edit_run import edit_contact
 from carillon.files.run import import_records
@@ -21,7 +21,7 @@ from carillon.web.api.contact_models import (
     Upserted,
     record_of,
 )
-from carillon.web.api.etags import IfMatch, require, tagged
+from carillon.web.api.etags import KNOWN, IfMatch, IfNoneMatch, require, tag, unless_known
 from carillon.web.api.events import EventOut
 from carillon.web.api.paging import Cursor, Id, Limit, Page, Text, after, after_key, next_of
 from carillon.web.api.problems import Problem, missing, said
@@ -71,9 +71,9 @@ def list_contacts(
     return Page(items=[Contact.of(one) for one in found.items], next=next_of(found))
 
 
-@router.get("/{contact_id}", response_model=Contact, responses=said(404))
+@router.get("/{contact_id}", response_model=Contact, responses=said(404) | KNOWN)
 def get_contact(
-    here: Here, _caller: Reader, contact_id: Id, request: Request, response: Response
+    here: Here, _caller: Reader, contact_id: Id, response: Response, if_none_match: IfNoneMatch = None
 ) -> Contact | Response:
     """One contact."""
     with here.database.snapshot() as connection:
@@ -81,7 +81,7 @@ def get_contact(
     if found is None:
         raise missing("contact with this id")
     shown = Contact.of(found)
-    return tagged(request, response, shown) or shown
+    return unless_known(if_none_match, response, shown) or shown
 
 
 @router.patch("/{contact_id}", responses=said(404, 412))
@@ -99,7 +99,7 @@ def edit_one_contact(
     if found is None:
         raise missing("contact with this id")
     shown = Contact.of(found)
-    tagged(None, response, shown)
+    tag(response, shown)
     return shown
 
 

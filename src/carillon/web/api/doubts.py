@@ -35,15 +35,15 @@ class Settlement(BaseModel):
 class DoubtOut(BaseModel):
     """An email in doubt."""
 
-    id: int
-    contact_id: int
-    email: str | None
-    email_type: str
-    day: str
-    message_id: str | None
-    account: str | None
-    why: str | None
-    minutes: int = Field(description="Since it was handed over.")
+    id: int = Field(examples=[42])
+    contact_id: int = Field(examples=[17])
+    email: str | None = Field(examples=["maria@example.com"])
+    email_type: str = Field(examples=["birthday"])
+    day: str = Field(examples=["2026-11-23"])
+    message_id: str | None = Field(examples=["<b42@mail.example.com>"])
+    account: str | None = Field(examples=["sales"])
+    why: str | None = Field(examples=["the connection broke after the text was sent"])
+    minutes: int = Field(description="Since it was handed over.", examples=[25])
 
 
 class Settled(BaseModel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from carillon.files.enroll_run import why
@@ -17,10 +17,11 @@ from carillon.store.engine import Connection
 from carillon.store.enrolling import Enrolled
 from carillon.web.api.access import Here, Reader, Sender, Writer
 from carillon.web.api.contact_models import MOST_CONTACTS
-from carillon.web.api.paging import Cursor, Id, Limit, Page, after, cursor_of
+from carillon.web.api.paging import Cursor, Id, Limit, Page, Text, after, cursor_of
 from carillon.web.api.problems import said
 from carillon.web.api.sequences import name_of
 from carillon.web.api.targets import Who
+from carillon.words import EnrollmentStatus
 
 router = APIRouter(prefix="/sequences/{sequence_id}", tags=["sequences"])
 
@@ -48,7 +49,7 @@ class ExitIn(BaseModel):
 class RefusedOut(BaseModel):
     """Who was not enrolled."""
 
-    index: int = Field(description="The place in the list, from 0.")
+    index: int = Field(description="The place in the list, from 0.", examples=[3])
     reason: str = Field(examples=["suppressed"])
     why: str = Field(examples=["its address is suppressed"])
 
@@ -70,11 +71,11 @@ class EnrollmentOut(BaseModel):
     """One contact in a sequence."""
 
     id: int
-    contact_id: int
-    email: str | None
+    contact_id: int = Field(examples=[17])
+    email: str | None = Field(examples=["maria@example.com"])
     state: str = Field(description="How the contact stands, as people say it.", examples=["sent"])
     status: str = Field(description="Of the enrollment.", examples=["active"])
-    current_step: str | None
+    current_step: str | None = Field(examples=["hello"])
     next_action_at: datetime | None
     exit_reason: str | None
     sent: int
@@ -82,12 +83,20 @@ class EnrollmentOut(BaseModel):
 
 @router.get("/enrollments", responses=said(404))
 def list_enrollments(
-    here: Here, _caller: Reader, sequence_id: Id, cursor: Cursor = None, limit: Limit = 50
+    here: Here,
+    _caller: Reader,
+    sequence_id: Id,
+    status: EnrollmentStatus | None = None,
+    email: Annotated[Text | None, Query(description="How the address begins.")] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
 ) -> Page[EnrollmentOut]:
     """List who is or was on the way, the latest enrolled first."""
     with here.database.snapshot() as connection:
         name_of(connection, sequence_id)
-        found = store.people(connection, sequence_id, limit + 1, after(cursor) or None)
+        found = store.people(
+            connection, sequence_id, limit + 1, after(cursor) or None, status=status, email=email or ""
+        )
     items = [
         EnrollmentOut(
             id=one.id,

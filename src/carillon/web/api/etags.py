@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import Header, Request, Response
+from fastapi import Header, Response
 from pydantic import BaseModel
 
 from carillon.web.api.problems import Problem
@@ -16,6 +16,9 @@ from carillon.web.api.problems import Problem
 IfMatch = Annotated[
     str | None, Header(max_length=200, description="The ETag of the state that is to be changed.")
 ]
+IfNoneMatch = Annotated[str | None, Header(max_length=1000, description="ETags of states that are known.")]
+KNOWN: dict[int | str, dict[str, Any]] = {304: {"description": "It is as it was"}}
+"""Belongs to the answers of who asks for `IfNoneMatch`."""
 
 
 def etag_of(document: BaseModel) -> str:
@@ -23,13 +26,17 @@ def etag_of(document: BaseModel) -> str:
     return f'"{hashlib.sha256(document.model_dump_json().encode()).hexdigest()[:32]}"'
 
 
-def tagged(request: Request | None, response: Response, document: BaseModel) -> Response | None:
+def tag(response: Response, document: BaseModel) -> None:
+    """Give a response the document's ETag."""
+    response.headers["ETag"] = etag_of(document)
+
+
+def unless_known(known: str | None, response: Response, document: BaseModel) -> Response | None:
     """Give a response the document's ETag; returns the answer in its place where the caller knows it."""
-    tag = etag_of(document)
-    response.headers["ETag"] = tag
-    known = "" if request is None else request.headers.get("if-none-match", "")
-    if tag in (one.strip().removeprefix("W/") for one in known.split(",")):
-        return Response(status_code=304, headers={"ETag": tag})
+    tag(response, document)
+    found = etag_of(document)
+    if found in (one.strip().removeprefix("W/") for one in (known or "").split(",")):
+        return Response(status_code=304, headers={"ETag": found})
     return None
 
 

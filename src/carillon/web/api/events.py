@@ -12,6 +12,7 @@ from carillon.store import event_listing as store
 from carillon.store.clean import cleaned
 from carillon.web.api.access import Here, Reader, Teller
 from carillon.web.api.paging import Cursor, Limit, Page, after, next_of
+from carillon.web.api.problems import said
 from carillon.web.events import LONGEST_ID, MOST_EVENTS, take
 
 router = APIRouter(prefix="/events", tags=["events"])
@@ -66,8 +67,8 @@ class EventIn(BaseModel):
 class Misfit(BaseModel):
     """An event that was not taken."""
 
-    index: int
-    why: str
+    index: int = Field(examples=[3])
+    why: str = Field(examples=["type is needed"])
 
 
 class Told(BaseModel):
@@ -78,6 +79,7 @@ class Told(BaseModel):
     rejected: list[Misfit]
 
 
+_REFUSED = {"content": said(422)[422]["content"]}
 Events = Annotated[
     list[EventIn],
     Body(
@@ -107,7 +109,7 @@ def list_events(
     "",
     responses={
         207: {"model": Told, "description": "Some were not taken"},
-        422: {"model": Told, "description": "None was taken"},
+        422: {"model": Told, "description": "None was taken"} | _REFUSED,
     },
 )
 def tell_events(here: Here, caller: Teller, events: Events, response: Response) -> Told:

@@ -20,14 +20,14 @@ class HealthOut(BaseModel):
 
     status: str = Field(examples=["healthy"])
     timestamp: datetime
-    database_connected: bool
+    database_connected: bool = Field(examples=[True])
     last_successful_run: datetime | None
-    pending_schedules: int | None
-    overdue_schedules: int | None
-    contacts: int | None
-    error_rate_24h: float | None
-    jobs: dict[str, float | None]
-    issues: list[str]
+    pending_schedules: int | None = Field(examples=[4120])
+    overdue_schedules: int | None = Field(examples=[0])
+    contacts: int | None = Field(examples=[2980])
+    error_rate_24h: float | None = Field(examples=[0.01])
+    jobs: dict[str, float | None] = Field(examples=[{"dispatch": 12.5}])
+    issues: list[str] = Field(examples=[[]])
 
 
 class MailOut(BaseModel):

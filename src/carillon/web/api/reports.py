@@ -22,22 +22,22 @@ router = APIRouter(prefix="/reports", tags=["reports"])
 class TimingOut(BaseModel):
     """By weekday and hour on the readers' clocks."""
 
-    days: int
+    days: int = Field(examples=[90])
     outcome: str = Field(examples=["reply"])
-    min_sample_size: int
-    total: dict[str, Any]
-    campaigns: list[dict[str, Any]]
-    cells: list[dict[str, Any]]
+    min_sample_size: int = Field(examples=[30])
+    total: dict[str, Any] = Field(examples=[{"sent": 340, "replies": 21}])
+    campaigns: list[dict[str, Any]] = Field(examples=[[]])
+    cells: list[dict[str, Any]] = Field(examples=[[{"weekday": 1, "hour": 9, "sent": 40, "replies": 4}]])
 
 
 class CampaignResult(BaseModel):
     """What became of a campaign's emails."""
 
-    campaign_id: int
-    name: str
-    type: str
-    status: str
-    planned: int = Field(description="Emails still to come.")
+    campaign_id: int = Field(examples=[3])
+    name: str = Field(examples=["spring_rates"])
+    type: str = Field(examples=["rate_increase"])
+    status: str = Field(examples=["active"])
+    planned: int = Field(description="Emails still to come.", examples=[108])
     emails: dict[str, int] = Field(description="By status.", examples=[{"sent": 12}])
     answers: dict[str, int] = Field(
         description="Emails that were opened, clicked, replied to; scanners not counted.",
@@ -49,12 +49,12 @@ class SequenceResult(CountsOut):
     """What became of a sequence's contacts."""
 
     sequence_id: int
-    name: str
-    status: str
+    name: str = Field(examples=["welcome"])
+    status: str = Field(examples=["active"])
 
 
 @router.get("/timing")
-def timing(
+def report_timing(
     here: Here, _caller: Reader, days: Annotated[int | None, Query(ge=1, le=3660)] = None
 ) -> TimingOut:
     """How emails of the last days did by the hour they left in, and what choosing the hour gained."""
@@ -62,7 +62,7 @@ def timing(
 
 
 @router.get("/campaigns")
-def campaign_results(
+def report_campaigns(
     here: Here, _caller: Reader, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[CampaignResult]:
     """What became of campaigns' emails, in the order in which the campaigns were made."""
@@ -87,7 +87,7 @@ def campaign_results(
 
 
 @router.get("/sequences")
-def sequence_results(
+def report_sequences(
     here: Here, _caller: Reader, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[SequenceResult]:
     """What became of sequences' contacts, in the order in which the sequences were made."""

@@ -12,39 +12,39 @@ from carillon.plan.inquire import forecast as ask
 from carillon.store import checkpoints as store
 from carillon.store.clean import cleaned
 from carillon.web.api.access import Here, Reader
+from carillon.web.api.moments import FIRST, LAST
 from carillon.web.api.paging import Cursor, Limit, Page, after, next_of
 from carillon.web.api.problems import Problem
 from carillon.words import By
 
 router = APIRouter(tags=["plan"])
 YEAR = 365
-FIRST, LAST = date(1970, 1, 2), date(2120, 12, 31)
 
 
 class RunOut(BaseModel):
     """One run."""
 
     id: int
-    run_id: str
+    run_id: str = Field(examples=["3f6c1f1e-plan"])
     begun_at: datetime | None
     completed_at: datetime | None
     today: str | None = Field(examples=["2026-11-23"])
     status: str = Field(examples=["completed"])
-    contacts: int | None
-    scheduled: int | None
-    skipped: int | None
+    contacts: int | None = Field(examples=[2980])
+    scheduled: int | None = Field(examples=[4120])
+    skipped: int | None = Field(examples=[310])
     error: str | None
-    summary: dict[str, Any] | None
+    summary: dict[str, Any] | None = Field(examples=[{"mode": "changes", "moved": 3}])
 
 
 class PeriodOut(BaseModel):
     """Emails of one day, week, month, type, campaign or state."""
 
     name: str | None = Field(examples=["2026-11-23"])
-    n: int
-    days: int
-    busiest: int
-    by_type: dict[str, int]
+    n: int = Field(examples=[42])
+    days: int = Field(examples=[1])
+    busiest: int = Field(examples=[42])
+    by_type: dict[str, int] = Field(examples=[{"birthday": 30, "effective_date": 12}])
 
 
 class ForecastOut(BaseModel):
@@ -54,12 +54,14 @@ class ForecastOut(BaseModel):
     last: date
     by: By
     planned_for: date | None = Field(description="The day the plan was made for; null: there is none yet.")
-    eligible: int
-    daily_cap: int
-    total: int
-    by_type: dict[str, int]
+    eligible: int = Field(examples=[2800])
+    daily_cap: int = Field(examples=[196])
+    total: int = Field(examples=[42])
+    by_type: dict[str, int] = Field(examples=[{"birthday": 30, "effective_date": 12}])
     rows: list[PeriodOut]
-    above_cap: dict[date, int] = Field(description="Days that stay above the cap: what cannot fit.")
+    above_cap: dict[date, int] = Field(
+        description="Days that stay above the cap: what cannot fit.", examples=[{"2026-11-30": 201}]
+    )
 
 
 @router.get("/plan/runs")
@@ -71,7 +73,7 @@ def list_runs(here: Here, _caller: Reader, cursor: Cursor = None, limit: Limit =
 
 
 @router.get("/plan/forecast")
-def forecast(
+def get_forecast(
     here: Here,
     _caller: Reader,
     first: Annotated[date | None, Query(alias="from", description="The first day; today.")] = None,

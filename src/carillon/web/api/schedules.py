@@ -14,9 +14,9 @@ from carillon.store import schedules as store
 from carillon.store.contact_lookup import MOST_ID
 from carillon.store.engine import Connection
 from carillon.web.api.access import Here, Reader, Sender
+from carillon.web.api.moments import FIRST, LAST
 from carillon.web.api.paging import Cursor, Limit, Page, after_pair, next_of
 from carillon.web.api.problems import Problem, missing, said
-from carillon.web.api.runs import FIRST, LAST
 from carillon.words import Status
 from carillon.workspace import Workspace
 
@@ -36,19 +36,19 @@ class ScheduleOut(BaseModel):
     contact_id: int = Field(examples=[17])
     email_type: str | None = Field(examples=["birthday"])
     day: date = Field(description="On which it goes or went.")
-    time: str | None
+    time: str | None = Field(examples=["09:30"])
     ideal: date | None = Field(description="The day it was to go before anything moved it.")
     status: str = Field(examples=["pre-scheduled"])
     skip_reason: str | None
-    priority: int | None
+    priority: int | None = Field(examples=[10])
     campaign_id: int | None
-    email_template: str | None
+    email_template: str | None = Field(examples=["birthday_standard_v1"])
     sms_template: str | None
     channel: str = Field(examples=["email"])
     send_at: datetime | None
     account_id: int | None
     enrollment_id: int | None
-    attempts: int
+    attempts: int = Field(examples=[0])
     sent_at: datetime | None
     parent_id: int | None = Field(description="The email it follows.")
 

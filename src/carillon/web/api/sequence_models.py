@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from carillon.advance.preview import first_email
 from carillon.campaigns import LONGEST_NAME
@@ -13,6 +13,7 @@ from carillon.jobs import sequences as jobs
 from carillon.sequences import MOST_STEPS, Sequence, plain_settings
 from carillon.store.sequence_starts import Start
 from carillon.store.sequence_status import Counts
+from carillon.web.api.moments import Moment
 from carillon.workspace import Workspace
 
 
@@ -25,7 +26,16 @@ class SequenceIn(BaseModel):
     campaign: str | None = Field(None, max_length=LONGEST_NAME, description="Of outreach, if any.")
     settings: dict[str, Any] | None = Field(None, examples=[{"stop_on_reply": True}])
     steps: Annotated[list[dict[str, Any]], Field(max_length=MOST_STEPS)] | None = Field(
-        None, examples=[[{"key": "hello", "type": "email", "template": "welcome_v1"}]]
+        None,
+        description="Each with a `key` and a `type`: email (template), delay (amount, unit, since), "
+        "condition (when), action, exit; with the keys that the file of a sequence has for it.",
+        examples=[
+            [
+                {"key": "hello", "type": "email", "template": "welcome_v1"},
+                {"key": "wait", "type": "delay", "amount": 3, "unit": "days"},
+                {"key": "again", "type": "email", "template": "welcome_v2"},
+            ]
+        ],
     )
 
 
@@ -34,19 +44,19 @@ class StepOut(BaseModel):
 
     key: str = Field(examples=["hello"])
     type: str = Field(examples=["email"])
-    settings: dict[str, Any]
-    next: str | None = Field(description="The key of the step behind it; null: the end.")
+    settings: dict[str, Any] = Field(examples=[{"template": "welcome_v1"}])
+    next: str | None = Field(description="The key of the step behind it; null: the end.", examples=["wait"])
     otherwise: str | None = Field(description="Of a condition: where those go for whom it is not so.")
 
 
 class CountsOut(BaseModel):
     """How the contacts of a sequence stand."""
 
-    total: int
-    by_status: dict[str, int]
-    sent: int
-    replies: int
-    reply_rate: float | None
+    total: int = Field(examples=[120])
+    by_status: dict[str, int] = Field(examples=[{"active": 80, "completed": 40}])
+    sent: int = Field(examples=[200])
+    replies: int = Field(examples=[12])
+    reply_rate: float | None = Field(examples=[0.1])
     last_activity: datetime | None
 
 
@@ -57,9 +67,9 @@ class SequenceOut(BaseModel):
     name: str = Field(examples=["welcome"])
     status: str = Field(examples=["draft"])
     campaign: str | None
-    version: int
+    version: int = Field(examples=[2])
     scheduled_start_at: datetime | None
-    settings: dict[str, Any]
+    settings: dict[str, Any] = Field(examples=[{"stop_on_reply": True}])
     steps: list[StepOut]
     counts: CountsOut
 
@@ -67,9 +77,9 @@ class SequenceOut(BaseModel):
 class Edited(SequenceOut):
     """A sequence that was made or edited."""
 
-    changed: list[str] = Field(description="What is different now.")
-    moved: int = Field(description="Contacts that waited at a step which is gone, and went on.")
-    missing_templates: list[str]
+    changed: list[str] = Field(description="What is different now.", examples=[["step hello: template"]])
+    moved: int = Field(description="Contacts that waited at a step which is gone, and went on.", examples=[0])
+    missing_templates: list[str] = Field(examples=[[]])
 
 
 class ActivationIn(BaseModel):
@@ -77,7 +87,7 @@ class ActivationIn(BaseModel):
 
     model_config = {"extra": "forbid"}
 
-    scheduled_start_at: AwareDatetime | None = Field(
+    scheduled_start_at: Moment | None = Field(
         None, description="null: now.", examples=["2027-03-01T09:00:00+01:00"]
     )
 
@@ -85,13 +95,13 @@ class ActivationIn(BaseModel):
 class ActivationOut(BaseModel):
     """How a sequence stands after its activation."""
 
-    sequence: str
-    status: str
+    sequence: str = Field(examples=["welcome"])
+    status: str = Field(examples=["active"])
     scheduled_start_at: datetime | None
-    on_their_way: int
-    begin: dict[str, int] = Field(description="How many begin on which day.")
+    on_their_way: int = Field(examples=[120])
+    begin: dict[str, int] = Field(description="How many begin on which day.", examples=[{"2027-03-01": 120}])
     first_emails_at: datetime | None
-    warnings: list[str]
+    warnings: list[str] = Field(examples=[[]])
 
     @classmethod
     def of(cls, here: Workspace, start: Start) -> ActivationOut:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import yaml
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 
-from carillon.advance.written import read
+from carillon.advance.written import read, troubles
+from carillon.errors import InputError
 from carillon.jobs import sequences as jobs
 from carillon.store import sequence_edits, sequence_starts, sequence_status
 from carillon.store import sequences as store
 from carillon.store.engine import Connection
 from carillon.web.api.access import Here, Reader, Sender, Writer
-from carillon.web.api.etags import IfMatch, require, tagged
+from carillon.web.api.etags import KNOWN, IfMatch, IfNoneMatch, require, tag, unless_known
+from carillon.web.api.location import located
 from carillon.web.api.paging import Cursor, Id, Limit, Page, cut
-from carillon.web.api.problems import Problem, missing, said
+from carillon.web.api.problems import Fault, Problem, missing, said
 from carillon.web.api.sequence_models import (
     ActivationIn,
     ActivationOut,
@@ -49,24 +51,29 @@ def make_sequence(here: Here, caller: Writer, wanted: SequenceIn, response: Resp
             raise Problem(409, "there is a sequence with this name already; PUT changes it")
         return done
 
-    made = _edited(here, here.database.write(work))
-    response.headers["Location"] = f"{router.prefix}/{made.id}"
+    made = _edited(here, here.database.write(work), response)
+    located(response, f"{router.prefix}/{made.id}")
     return made
 
 
-@router.get("/{sequence_id}", response_model=SequenceOut, responses=said(404))
+@router.get("/{sequence_id}", response_model=SequenceOut, responses=said(404) | KNOWN)
 def get_sequence(
-    here: Here, _caller: Reader, sequence_id: Id, request: Request, response: Response
+    here: Here, _caller: Reader, sequence_id: Id, response: Response, if_none_match: IfNoneMatch = None
 ) -> SequenceOut | Response:
     """One sequence with its steps."""
     with here.database.snapshot() as connection:
         found = _shown(connection, sequence_id)
-    return tagged(request, response, found) or found
+    return unless_known(if_none_match, response, found) or found
 
 
 @router.put("/{sequence_id}", responses=said(404, 412))
 def edit_sequence(
-    here: Here, caller: Writer, sequence_id: Id, wanted: SequenceIn, if_match: IfMatch = None
+    here: Here,
+    caller: Writer,
+    sequence_id: Id,
+    wanted: SequenceIn,
+    response: Response,
+    if_match: IfMatch = None,
 ) -> Edited:
     """Edit a sequence, also while people are on their way: it holds for who comes to a step later."""
 
@@ -76,7 +83,7 @@ def edit_sequence(
         require(if_match, _shown(connection, sequence_id))
         return _apply(here, connection, wanted, caller.name)
 
-    return _edited(here, here.database.write(work))
+    return _edited(here, here.database.write(work), response)
 
 
 @router.post("/{sequence_id}/activate", responses=said(404))
@@ -137,8 +144,17 @@ def _apply(here: Workspace, connection: Connection, wanted: SequenceIn, by: str)
     """Written as a file is, so that it is read by the same rules and can be exported again."""
     given = wanted.model_dump(mode="json", exclude_none=True)
     text = yaml.safe_dump(given, sort_keys=False, allow_unicode=True, width=100)
-    sequence = jobs.complete(connection, read(text, "the sequence"))
+    try:
+        written = read(text, "the sequence")
+    except InputError:
+        faults = [Fault(where=_where(one.step, one.key), why=one.text) for one in troubles(text)]
+        raise Problem(422, "the sequence cannot be like this", faults) from None
+    sequence = jobs.complete(connection, written)
     return sequence_edits.apply(connection, sequence, here.clock.now(), by)
+
+
+def _where(step: int, key: str) -> str:
+    return ".".join(filter(None, ("body", f"steps.{step}" if step >= 0 else "", key)))
 
 
 def _shown(connection: Connection, number: int) -> SequenceOut:
@@ -148,9 +164,10 @@ def _shown(connection: Connection, number: int) -> SequenceOut:
     return shown(found, sequence_status.counts(connection, [number])[number])
 
 
-def _edited(here: Workspace, done: sequence_edits.Applied) -> Edited:
+def _edited(here: Workspace, done: sequence_edits.Applied, response: Response) -> Edited:
     with here.database.snapshot() as connection:
         found = _shown(connection, done.sequence.id)
+    tag(response, found)
     lacking = jobs.checked(here, done.sequence).missing
     return Edited(
         **found.model_dump(), changed=list(done.changed), moved=done.moved, missing_templates=lacking

@@ -53,12 +53,12 @@ class SuppressionOut(BaseModel):
 class SuppressionAdded(SuppressionOut):
     """A suppression, and what followed."""
 
-    new: bool = Field(description="Whether it was not there before.")
+    new: bool = Field(description="Whether it was not there before.", examples=[True])
     cancelled: int = Field(description="Emails that were waiting and leave no more.", examples=[1])
 
 
 @router.get("")
-def listing(
+def list_suppressions(
     here: Here, _caller: Reader, address: Text | None = None, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[SuppressionOut]:
     """List suppressions, the oldest first; of one address or domain if it is named."""
@@ -68,7 +68,9 @@ def listing(
 
 
 @router.post("", status_code=201, responses={200: {"model": SuppressionAdded, "description": "Was there"}})
-def add(here: Here, caller: Writer, wanted: SuppressionIn, response: Response) -> SuppressionAdded:
+def add_suppression(
+    here: Here, caller: Writer, wanted: SuppressionIn, response: Response
+) -> SuppressionAdded:
     """Never write to an address again. What waits for it is cancelled. Again does no harm."""
     now = here.clock.now()
     found, is_new, cancelled = here.database.write(
@@ -79,7 +81,7 @@ def add(here: Here, caller: Writer, wanted: SuppressionIn, response: Response) -
 
 
 @router.delete("")
-def remove(
+def lift_suppressions(
     here: Here,
     caller: Writer,
     address: Text,

@@ -68,8 +68,8 @@ class TargetsIn(BaseModel):
 class TargetOut(BaseModel):
     """A contact on a date."""
 
-    contact_id: int
-    email: str | None
+    contact_id: int = Field(examples=[17])
+    email: str | None = Field(examples=["maria@example.com"])
     trigger_date: str = Field(examples=["2027-03-01"])
     status: str = Field(examples=["pending"])
 
@@ -80,7 +80,9 @@ class Targeted(BaseModel):
     changed: int = Field(description="Targets added, or taken away.", examples=[1])
     unchanged: int = Field(examples=[0])
     by_date: dict[str, int] = Field(examples=[{"2027-03-01": 1}])
-    nobody: list[int] = Field(description="Places of the list that mean no contact, or several.")
+    nobody: list[int] = Field(
+        description="Places of the list that mean no contact, or several.", examples=[[]]
+    )
     all_contacts: bool = Field(description="Whether the campaign goes to all contacts now.")
     outlook: dict[str, int] = Field(
         description="Of those added: how many go, and how many are too late or outside the campaign's dates.",

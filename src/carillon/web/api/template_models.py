@@ -39,12 +39,12 @@ class VersionOut(BaseModel):
 
     name: str = Field(examples=["birthday_standard_v1"])
     version: int = Field(examples=[2])
-    active: bool = Field(description="Whether emails take it.")
+    active: bool = Field(description="Whether emails take it.", examples=[True])
     kind: str = Field(examples=["email"])
-    subject: str | None
+    subject: str | None = Field(examples=["Hello {{ first_name }}"])
     created_at: datetime | None
-    created_by: str
-    attachments: list[str]
+    created_by: str = Field(examples=["API key crm"])
+    attachments: list[str] = Field(examples=[["rates.pdf"]])
 
     @classmethod
     def of(cls, one: Version) -> VersionOut:
@@ -63,9 +63,9 @@ class VersionOut(BaseModel):
 class FindingOut(BaseModel):
     """One thing that is wrong with a version."""
 
-    text: str
-    part: str
-    line: int | None
+    text: str = Field(examples=["this email has no unsubscribe link"])
+    part: str = Field(examples=["html"])
+    line: int | None = Field(examples=[12])
     is_error: bool = Field(description="Whether it keeps the version from being activated.")
 
     @classmethod
@@ -76,8 +76,8 @@ class FindingOut(BaseModel):
 class VersionWhole(VersionOut):
     """A version with its parts."""
 
-    html: str | None
-    text: str | None
+    html: str | None = Field(examples=["<p>Hello {{ first_name }}</p>"])
+    text: str | None = Field(examples=["Hello {{ first_name }}"])
     sms: str | None
     from_name: str | None
     preheader: str | None
@@ -93,10 +93,12 @@ class TemplateOut(VersionWhole):
 class PreviewOut(BaseModel):
     """How a contact would get it. The links in it change nothing."""
 
-    name: str
-    version: int
-    contact: str | None = Field(description="The address of the contact it was rendered for.")
-    subject: str | None
-    html: str | None
-    text: str | None
+    name: str = Field(examples=["birthday_standard_v1"])
+    version: int = Field(examples=[2])
+    contact: str | None = Field(
+        description="The address of the contact it was rendered for.", examples=["maria@example.com"]
+    )
+    subject: str | None = Field(examples=["Hello Maria"])
+    html: str | None = Field(examples=["<p>Hello Maria</p>"])
+    text: str | None = Field(examples=["Hello Maria"])
     sms: str | None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from typing import Annotated
+from urllib.parse import quote
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Response
 
 from carillon.errors import InputError
 from carillon.send import preview as previews
@@ -13,7 +14,8 @@ from carillon.store.engine import Connection
 from carillon.store.templates import Version
 from carillon.templates import Source
 from carillon.web.api.access import Here, Reader, Writer
-from carillon.web.api.etags import IfMatch, require, tagged
+from carillon.web.api.etags import KNOWN, IfMatch, IfNoneMatch, require, unless_known
+from carillon.web.api.location import located
 from carillon.web.api.problems import Problem, missing, said
 from carillon.web.api.template_models import (
     FindingOut,
@@ -43,15 +45,15 @@ def list_templates(here: Here, _caller: Reader) -> list[VersionOut]:
     return [VersionOut.of(one) for one in found.values()]
 
 
-@router.get("/{name}", response_model=TemplateOut, responses=said(404))
+@router.get("/{name}", response_model=TemplateOut, responses=said(404) | KNOWN)
 def get_template(
-    here: Here, _caller: Reader, name: Name, request: Request, response: Response
+    here: Here, _caller: Reader, name: Name, response: Response, if_none_match: IfNoneMatch = None
 ) -> TemplateOut | Response:
     """One template with its versions."""
     _complete(here)
     with here.database.snapshot() as connection:
         shown = _template(here, connection, name)
-    return tagged(request, response, shown) or shown
+    return unless_known(if_none_match, response, shown) or shown
 
 
 @router.get("/{name}/versions/{version}", responses=said(404))
@@ -64,7 +66,7 @@ def get_version(here: Here, _caller: Reader, name: Name, version: Number) -> Ver
 
 @router.post("/{name}/versions", status_code=201, responses=said(412))
 def make_version(
-    here: Here, caller: Writer, name: Name, wanted: TemplateIn, if_match: IfMatch = None
+    here: Here, caller: Writer, name: Name, wanted: TemplateIn, response: Response, if_match: IfMatch = None
 ) -> VersionWhole:
     """Make a template, or a new version of one. It is in force only once it is activated."""
     _complete(here)
@@ -75,23 +77,20 @@ def make_version(
         made = store.add(connection, Source(name, 0, **wanted.model_dump()), here.clock.now(), caller.name)
         return _whole(here, connection, store.find(connection, name, made.version))
 
-    return here.database.write(work)
+    made = here.database.write(work)
+    located(response, f"{router.prefix}/{quote(name, safe='')}/versions/{made.version}")
+    return made
 
 
 @router.post("/{name}/versions/{version}/activate", responses=said(404))
 def activate_version(here: Here, caller: Writer, name: Name, version: Number) -> VersionOut:
     """Check a version, and let emails take it from now on."""
     _complete(here)
-
-    def work(connection: Connection) -> VersionOut:
-        wanted = _find(connection, name, version)
-        wrong = [one for one in previews.findings(here, connection, wanted.source) if one.is_error]
-        if wrong:
-            raise Problem(422, f"version {version} was not activated: {'; '.join(map(str, wrong))}")
-        store.activate(connection, name, version, here.clock.now(), caller.name)
+    with here.database.snapshot() as connection:
+        _find(connection, name, version)
+    previews.put_in_force(here, name, version, caller.name)
+    with here.database.snapshot() as connection:
         return VersionOut.of(_find(connection, name, version))
-
-    return here.database.write(work)
 
 
 @router.get("/{name}/preview", responses=said(404))

@@ -12,6 +12,7 @@ from carillon.listen.announce import new_webhook
 from carillon.store import webhooks as store
 from carillon.store.engine import Connection
 from carillon.web.api.access import Admin, Here
+from carillon.web.api.location import located
 from carillon.web.api.paging import Cursor, Id, Limit, Page, after, next_of
 from carillon.web.api.problems import missing, said
 
@@ -43,11 +44,11 @@ class WebhookOut(BaseModel):
     """A server that is told."""
 
     id: int
-    url: str
-    event_types: list[str]
-    active: bool
+    url: str = Field(examples=["https://crm.example.com/hook"])
+    event_types: list[str] = Field(examples=[["replied", "bounced"]])
+    active: bool = Field(examples=[True])
     created_at: datetime | None
-    created_by: str
+    created_by: str = Field(examples=["ann"])
 
     @classmethod
     def of(cls, one: store.Subscription) -> WebhookOut:
@@ -76,11 +77,11 @@ class DeliveryOut(BaseModel):
 
     id: int
     event_id: int
-    event_type: str
+    event_type: str = Field(examples=["replied"])
     status: str = Field(examples=["done"])
     attempts: int
     due_at: datetime | None
-    answer_status: int | None
+    answer_status: int | None = Field(examples=[200])
     last_error: str | None
     created_at: datetime | None
     ended_at: datetime | None
@@ -94,10 +95,18 @@ def list_webhooks(here: Here, _caller: Admin) -> list[WebhookOut]:
 
 
 @router.post("", status_code=201)
-def add_webhook(here: Here, caller: Admin, wanted: WebhookIn) -> WebhookMade:
+def add_webhook(here: Here, caller: Admin, wanted: WebhookIn, response: Response) -> WebhookMade:
     """Let a server be told of what happens from now on; never of answers to health questions."""
     made, secret = new_webhook(here, wanted.url, wanted.event_types, caller.name)
+    located(response, f"{router.prefix}/{made.id}")
     return WebhookMade(**WebhookOut.of(made).model_dump(), secret=secret)
+
+
+@router.get("/{webhook_id}", responses=said(404))
+def get_webhook(here: Here, _caller: Admin, webhook_id: Id) -> WebhookOut:
+    """One of them. Its secret is never shown."""
+    with here.database.snapshot() as connection:
+        return _find(connection, webhook_id)
 
 
 @router.patch("/{webhook_id}", responses=said(404))

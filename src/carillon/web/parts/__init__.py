@@ -1,14 +1,16 @@
 """What pages are made of. A page imports from here, by name, and from `carillon.web.shell`.
 
 - Deeds: `visit()`, `read(fn)`, `write(fn)`, `work(fn)`, `work_long(fn)`, `act(fn, role=, done=)`,
-  `every(fn)`, `button(words, icon, do, role=, look=)`, `toast(words)`, `fault(error)`.
+  `every(fn)`, `button(words, icon, do, role=, look=)`, `toast(words)`, `fault(error)`,
+  `leave(words, path)`: another page, which says what was done.
 - Texts: `text(tag, words)`, `link(words, path)`, `icon(name)`, `badge(words, tone)`, `dot(tone)`,
   `note(words, tone)`, `facts({...})`, `number(n)`, `percent(share)`, `when(moment, contact_zone)`,
   `when_words`, `ago(moment)`, `day_words(day)`.
 - Cards: `card(title)`, `stat(name, value)`, `grid(least)`, `split()`, `row()`, `column()`, `empty(...)`,
   `way(label, path)`, `tabs({key: label})`.
 - Tables: `Table(columns, fetch)` with `Column`, `Query`, `Rows`; `simple(columns, rows)`.
-- Forms: `field`, `number_field`, `choice`, `needed`, `all_right(*fields)`, `wrong(field, words)`.
+- Forms: `field`, `number_field`, `choice`, `needed`, `all_right(*fields)`, `wrong(field, words)`,
+  `upload(label, take, kinds, largest)`.
 - Dialogs: `dialog(title)` and `await answer(made)`, `await confirm(title, words, yes, danger=)`,
   `await busy(title, fn)`.
 - Days of mailboxes: `day_strip(view)`, `slot_bar(counts)`.
@@ -22,7 +24,19 @@ for distances and widths, but never its colours: those have to follow the theme 
 from carillon.web.parts.cards import card, column, empty, grid, row, split, stat, tabs, way
 from carillon.web.parts.charts import chart, ink, palette, show
 from carillon.web.parts.daystrip import day_strip, slot_bar
-from carillon.web.parts.deeds import act, button, every, fault, read, toast, visit, work, work_long, write
+from carillon.web.parts.deeds import (
+    act,
+    button,
+    every,
+    fault,
+    leave,
+    read,
+    toast,
+    visit,
+    work,
+    work_long,
+    write,
+)
 from carillon.web.parts.dialogs import answer, busy, confirm, dialog
 from carillon.web.parts.forms import all_right, choice, field, needed, number_field, wrong
 from carillon.web.parts.tables import Column, Query, Rows, Table, simple
@@ -41,6 +55,7 @@ from carillon.web.parts.texts import (
     when,
     when_words,
 )
+from carillon.web.parts.uploads import upload
 
 __all__ = [
     "Column",
@@ -71,6 +86,7 @@ __all__ = [
     "grid",
     "icon",
     "ink",
+    "leave",
     "link",
     "needed",
     "note",
@@ -88,6 +104,7 @@ __all__ = [
     "tabs",
     "text",
     "toast",
+    "upload",
     "visit",
     "way",
     "when",

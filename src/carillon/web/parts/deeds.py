@@ -121,6 +121,25 @@ def toast(words: str, tone: str = "") -> None:
     )
 
 
+_LATER: dict[str, str] = {}
+"""By session: what is to be said on the page that comes next."""
+
+
+def leave(words: str, path: str = "") -> None:
+    """Show another page, or this one anew, and say there what was done."""
+    _LATER[visit().session.hash] = words
+    if path:
+        ui.navigate.to(path)
+    else:
+        ui.navigate.reload()
+
+
+def arrive() -> None:
+    """Say what was done on the page before; the shell does so on every page."""
+    if words := _LATER.pop(visit().session.hash, ""):
+        toast(words)
+
+
 def fault(error: Exception) -> None:
     """Tell that something did not work: a CarillonError in its own words, anything else as a defect."""
     if isinstance(error, SignedOut):

@@ -96,13 +96,19 @@ class Table:
                     f'outlined dense clearable debounce=250 type=search aria-label="{_quoted(search)}"'
                 ).classes("c-search")
         self.tools.set_visibility(bool(search))
-        self.table = ui.table(
-            columns=[_column(one) for one in columns],
-            rows=[],
-            row_key="id",
-            selection="multiple" if select else None,
-            pagination={"rowsPerPage": 0, "sortBy": sort or None, "descending": descending, "rowsNumber": 0},
-        )
+        with _scrolling(label):
+            self.table = ui.table(
+                columns=[_column(one) for one in columns],
+                rows=[],
+                row_key="id",
+                selection="multiple" if select else None,
+                pagination={
+                    "rowsPerPage": 0,
+                    "sortBy": sort or None,
+                    "descending": descending,
+                    "rowsNumber": 0,
+                },
+            )
         self.table.props("flat binary-state-sort hide-pagination").classes(
             f"w-full {'c-clicks' if on_open else ''}"
         )
@@ -215,6 +221,13 @@ class Table:
         return f"{span} of {'about ' if found.about else ''}{found.total:,}"
 
 
+def _scrolling(label: str) -> Element:
+    """What a table too wide for its place is moved in: with the keyboard, too."""
+    made = ui.element("div").classes("c-sideways").props('tabindex="0" role="group"')
+    made.props["aria-label"] = f"{label}: scrolls sideways where it is wide"
+    return made
+
+
 def _column(one: Column) -> dict[str, Any]:
     wide = "c-wide" if one.wide else ""
     return {
@@ -249,16 +262,17 @@ def _quoted(words: str) -> str:
 
 def simple(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], label: str = "Table") -> Element:
     """A short table that is there as a whole."""
-    made = (
-        ui.table(
-            columns=[_column(one) for one in columns],
-            rows=[{"id": place, **row} for place, row in enumerate(rows)],
-            row_key="id",
-            pagination=0,
+    with _scrolling(label):
+        made = (
+            ui.table(
+                columns=[_column(one) for one in columns],
+                rows=[{"id": place, **row} for place, row in enumerate(rows)],
+                row_key="id",
+                pagination=0,
+            )
+            .props("flat hide-pagination hide-bottom")
+            .classes("w-full")
         )
-        .props("flat hide-pagination hide-bottom")
-        .classes("w-full")
-    )
     made.props["aria-label"] = label
     for one in columns:
         if one.link or one.badge:

@@ -6,14 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from nicegui import ui
-
 from carillon.campaigns import Campaign, Instance
 from carillon.store import campaigns, results
 from carillon.store.campaign_log import Change
 from carillon.store.engine import Connection
 from carillon.store.results import Result
-from carillon.web.parts import confirm, number, toast, visit, write
+from carillon.web.parts import confirm, leave, number, visit, write
 from carillon.web.planning import plan_now
 from carillon.web.remembered import Remembered
 from carillon.words import InstanceStatus
@@ -22,25 +20,6 @@ T = TypeVar("T")
 RESULTS, FRESH = "results", 10.0
 """Seconds that the results of campaigns may be old: they are counted over all mail."""
 TONES = {InstanceStatus.ACTIVE.value: "good", InstanceStatus.PAUSED.value: "warn"}
-
-
-_LATER: dict[str, str] = {}
-"""By session: what is to be said on the page that comes next."""
-
-
-def leave(words: str, path: str = "") -> None:
-    """Show another page, or this one anew, and say there what was done."""
-    _LATER[visit().session.hash] = words
-    if path:
-        ui.navigate.to(path)
-    else:
-        ui.navigate.reload()
-
-
-def arrive() -> None:
-    """Say what was done on the page before."""
-    if words := _LATER.pop(visit().session.hash, ""):
-        toast(words)
 
 
 async def change(work: Callable[[Connection], T]) -> T:

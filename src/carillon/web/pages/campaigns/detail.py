@@ -16,9 +16,7 @@ from carillon.store.results import Result
 from carillon.web.pages.campaigns.changes import show_changes
 from carillon.web.pages.campaigns.deeds import (
     archive,
-    arrive,
     edit,
-    leave,
     make_plan,
     pause,
     status_of,
@@ -29,7 +27,7 @@ from carillon.web.pages.campaigns.forms import CampaignForm, Known
 from carillon.web.pages.campaigns.overview import Seen, figures, show_overview
 from carillon.web.pages.campaigns.skipped import show_skipped
 from carillon.web.pages.campaigns.targets import show_targets
-from carillon.web.parts import answer, badge, button, dialog, link, note, read, toast, visit, work
+from carillon.web.parts import answer, badge, button, dialog, leave, link, note, read, toast, visit, work
 from carillon.web.shell import actions, page, retitle
 from carillon.words import InstanceStatus, Role
 from carillon.workspace import Workspace
@@ -45,7 +43,6 @@ TABS = {
 @page("/campaigns/{id}", "Campaign", " ")
 async def campaign(id: int, tab: str = "overview", reason: str = "", who: int = 0) -> None:
     """One campaign."""
-    arrive()
     kept, workspace = visit().site.remembered, visit().workspace
     seen = await read(lambda c: _look(c, workspace, id, told(kept, c)))
     one = seen.campaign

@@ -11,7 +11,7 @@ from nicegui import ui
 from carillon.campaigns import TYPE_FIELDS, Campaign, CampaignType
 from carillon.errors import InputError
 from carillon.store import campaigns
-from carillon.web.pages.campaigns.deeds import change, leave
+from carillon.web.pages.campaigns.deeds import change
 from carillon.web.pages.campaigns.forms import SHORT, TypeForm
 from carillon.web.parts import (
     Column,
@@ -22,6 +22,7 @@ from carillon.web.parts import (
     card,
     dialog,
     fault,
+    leave,
     link,
     note,
     number,

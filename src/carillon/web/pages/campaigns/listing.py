@@ -15,7 +15,7 @@ from carillon.store import templates
 from carillon.store.engine import Connection
 from carillon.store.results import Result
 from carillon.web.pages.campaigns.changes import show_changes
-from carillon.web.pages.campaigns.deeds import arrive, change, leave, make_plan, status_of, told
+from carillon.web.pages.campaigns.deeds import change, make_plan, status_of, told
 from carillon.web.pages.campaigns.forms import CampaignForm, Known
 from carillon.web.pages.campaigns.kinds import show_types
 from carillon.web.pages.campaigns.outreach import show_outreach
@@ -30,6 +30,7 @@ from carillon.web.parts import (
     choice,
     dialog,
     empty,
+    leave,
     link,
     number,
     read,
@@ -67,7 +68,6 @@ class Around:
 @page("/campaigns", "Campaigns", "What goes to whom beside the mail of each contact's own dates.")
 async def campaigns(tab: str = "campaigns", status: str = "", edit: str = "") -> None:
     """The list and what belongs to it."""
-    arrive()
     defined = visit().workspace.settings.campaign_types
     around = await read(lambda c: Around(store.types(c, defined), store.campaigns(c, defined)))
     with actions():

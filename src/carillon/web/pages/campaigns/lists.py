@@ -30,7 +30,7 @@ from carillon.web.parts import (
     simple,
     stat,
     text,
-    toast,
+    upload,
 )
 from carillon.web.parts.dialogs import Tell
 from carillon.words import Role
@@ -53,7 +53,6 @@ async def upload_list(one: Campaign) -> None:
         stem, suffix = re.sub(r"[^\w.-]+", "-", Path(name).stem)[:80], Path(name).suffix.lower()
         path = folder / f"{stem.strip('.-') or 'list'}{suffix if suffix in _KINDS else ''}"
         await event.file.save(path)
-        upload.reset()
         given.update(path=path, name=name)
         await tried()
 
@@ -104,15 +103,10 @@ async def upload_list(one: Campaign) -> None:
         with grid(200).classes("c-form"):
             day = day_field("Day where a row has none", None, "Empty: it leaves on the first day, else today")
             order = choice("Dates in the list", _ORDERS, "mdy", on_change=act(tried, role=Role.EDITOR))
-        upload = ui.upload(
-            auto_upload=True,
-            max_file_size=LARGEST,
-            max_files=1,
-            label="Drop a list here, or choose it with the plus",
-            on_upload=act(received, role=Role.EDITOR),
-            on_rejected=lambda: toast("One file of at most 1 GB: CSV, Excel or Parquet.", "bad"),
-        )
-        upload.props(f'accept="{",".join(_KINDS)}" flat').classes("c-upload w-full")
+        upload(
+            "Drop a list here", received, _KINDS, LARGEST,
+            refused="One file of at most 1 GB: CSV, Excel or Parquet.",
+        )  # fmt: skip
         outcome(None, "")
     try:
         report = await answer(made)

@@ -18,7 +18,6 @@ from carillon.store import sequence_status, sequences, templates
 from carillon.store.engine import Connection
 from carillon.store.outreach import Outreach
 from carillon.store.sequence_status import Counts
-from carillon.web.pages.campaigns.deeds import leave
 from carillon.web.parts import (
     all_right,
     answer,
@@ -32,6 +31,7 @@ from carillon.web.parts import (
     facts,
     field,
     grid,
+    leave,
     link,
     needed,
     number,

@@ -15,7 +15,7 @@ from carillon.store import campaign_targets, contact_search, targeting
 from carillon.store.campaign_targets import Outcome
 from carillon.store.contact_search import Wanted
 from carillon.store.engine import Connection
-from carillon.web.pages.campaigns.deeds import change, leave, make_plan
+from carillon.web.pages.campaigns.deeds import change, make_plan
 from carillon.web.pages.campaigns.forms import day_field, day_in
 from carillon.web.pages.campaigns.lists import upload_list
 from carillon.web.parts import (
@@ -33,6 +33,7 @@ from carillon.web.parts import (
     dialog,
     empty,
     field,
+    leave,
     note,
     number,
     row,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import partial
 from pathlib import Path
 from shutil import rmtree
@@ -102,31 +103,10 @@ async def _table(given: dict[str, str], around: _Around) -> None:
     today = workspace.today()
 
     def fetch(connection: Connection, query: Query) -> Rows:
-        found = _found(connection, {name: str(value) for name, value in query.filters.items()}, query)
-        total = None
-        if not query.filters:
-            total = kept.get("contacts", FRESH, lambda: overview.contacts(connection))
-        ids = [one.id for one in found.items]
-        days = contact_marks.next_days(connection, ids, day_number(today))
-        out = contact_marks.suppressed(connection, {one.id: one.texts["email"] for one in found.items})
-        rows = []
-        for one in found.items:
-            words, tone = standing(one.status, one.id in out)
-            rows.append(
-                {
-                    "id": one.id,
-                    "href": f"/contacts/{one.id}",
-                    "email": one.texts["email"] or f"contact {one.id}, no address",
-                    "name": " ".join(n for n in (one.texts["first_name"], one.texts["last_name"]) if n),
-                    "state": one.texts["state"] or "",
-                    "status": words,
-                    "tone": tone,
-                    "next": day_words(days[one.id]) if one.id in days else "–",
-                    "company": one.texts["company"] or "",
-                    "tags": ", ".join(str(tag) for tag in one.tags),
-                }
-            )
-        return Rows(rows, found.last, total)
+        found = rows_of(connection, query, today)
+        if query.filters:
+            return found
+        return replace(found, total=kept.get("contacts", FRESH, lambda: overview.contacts(connection)))
 
     async def narrow(name: str, value: Any) -> None:
         given[name] = str(value or "").strip()
@@ -158,6 +138,31 @@ async def _table(given: dict[str, str], around: _Around) -> None:
         note_domains.classes("mx-4 mb-3")
         note_domains.set_visibility(bool(around.domains) and given["status"] == _SUPPRESSED)
         await table.show()
+
+
+def rows_of(connection: Connection, query: Query, today: date) -> Rows:
+    """The page of the list that is asked for."""
+    found = _found(connection, {name: str(value) for name, value in query.filters.items()}, query)
+    days = contact_marks.next_days(connection, [one.id for one in found.items], day_number(today))
+    out = contact_marks.suppressed(connection, {one.id: one.texts["email"] for one in found.items})
+    rows = []
+    for one in found.items:
+        words, tone = standing(one.status, one.id in out)
+        rows.append(
+            {
+                "id": one.id,
+                "href": f"/contacts/{one.id}",
+                "email": one.texts["email"] or f"contact {one.id}, no address",
+                "name": " ".join(n for n in (one.texts["first_name"], one.texts["last_name"]) if n),
+                "state": one.texts["state"] or "",
+                "status": words,
+                "tone": tone,
+                "next": day_words(days[one.id]) if one.id in days else "–",
+                "company": one.texts["company"] or "",
+                "tags": ", ".join(str(tag) for tag in one.tags),
+            }
+        )
+    return Rows(rows, found.last)
 
 
 def _search(value: str, look: Any) -> None:

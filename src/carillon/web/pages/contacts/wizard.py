@@ -21,7 +21,6 @@ from carillon.files.run import ImportReport, import_contacts
 from carillon.web.pages.contacts.words import plain
 from carillon.web.parts import (
     Column,
-    act,
     busy,
     button,
     card,
@@ -34,6 +33,7 @@ from carillon.web.parts import (
     stat,
     text,
     toast,
+    upload,
     way,
     work,
 )
@@ -81,22 +81,16 @@ async def wizard() -> None:
         stem, suffix = re.sub(r"[^\w.-]+", "-", Path(name).stem)[:80], Path(name).suffix.lower()
         path = folder / f"{stem.strip('.-') or 'list'}{suffix if suffix in _KINDS else ''}"
         await event.file.save(path)
-        upload.reset()
         with _told(path, name):
             glimpse = await work(lambda _workspace: look(path))
         columns.refresh(_List(name, path, glimpse, dict(glimpse.columns)))
         outcome.refresh(None, None)
 
     with card("1. The file", "CSV, Excel (.xlsx) or Parquet, up to 1 GB, with names above its columns"):
-        upload = ui.upload(
-            auto_upload=True,
-            max_file_size=LARGEST,
-            max_files=1,
-            label="Drop a list here, or choose it with the plus",
-            on_upload=act(received, role=Role.EDITOR),
-            on_rejected=lambda: toast("One file of at most 1 GB: CSV, Excel or Parquet.", "bad"),
-        )
-        upload.props(f'accept="{",".join(_KINDS)}" flat').classes("c-upload w-full")
+        upload(
+            "Drop a list here", received, _KINDS, LARGEST,
+            refused="One file of at most 1 GB: CSV, Excel or Parquet.",
+        )  # fmt: skip
         text(
             "p",
             "Known contacts are found by their external id, else by their address, and updated. What the "
@@ -219,21 +213,20 @@ def _next(given: _List, report: ImportReport, taken: int, done: Callable[[Import
         return
 
     async def store() -> None:
-        words = (
-            f"{report.created:,} contacts are added and {report.updated:,} updated. Nothing is sent by it."
-        )
+        words = f"{_contacts(report.created)} added, {report.updated:,} updated. Nothing is sent by it."
         if await confirm("Import the list?", words, f"Import {taken:,}"):
             found = await _run(given, dry_run=False)
-            toast(f"Took {found.read - found.rejected:,} contacts.")
+            toast(f"Took {_contacts(found.read - found.rejected)}.")
             done(found)
 
     with ui.element("div").classes("c-actions mt-4"):
-        button(f"Import {taken:,} contacts", "upload", store, role=Role.EDITOR, look="primary")
+        button(f"Import {_contacts(taken)}", "upload", store, role=Role.EDITOR, look="primary")
 
 
 def _stored(taken: int) -> None:
+    is_in = f"{_contacts(taken)} {'is' if taken == 1 else 'are'} in."
     note(
-        f"{taken:,} contacts are in. The plan does not know of them yet: it is made every night, or now.",
+        f"{is_in} The plan does not know of them yet: it is made every night, or now.",
         "good",
     )
 
@@ -245,6 +238,10 @@ def _stored(taken: int) -> None:
     with ui.element("div").classes("c-actions mt-4"):
         way("See the contacts", "/contacts", "plain", "group")
         button("Plan now", "event_repeat", plan, role=Role.EDITOR, look="primary")
+
+
+def _contacts(many: int) -> str:
+    return f"{many:,} contact{'' if many == 1 else 's'}"
 
 
 def _problems(given: _List, report: ImportReport) -> None:

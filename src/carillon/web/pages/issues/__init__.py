@@ -74,7 +74,7 @@ async def issues() -> None:
     if found.overdue:
         await overdue_card(today)
     if found.failed:
-        await failed_table(today - DAYS, DAYS)
+        await failed_table(today - DAYS, DAYS, figures.refresh)
     if found.contacts:
         contacts_card(found.contacts)
 

@@ -111,7 +111,7 @@ def _fetch(connection: Connection, query: Query) -> Rows:
     found = store.doubts(connection, limit=query.limit + 1, begin=begin)
     rows: list[Mapping[str, Any]] = [
         {
-            "id": one.id,
+            "id": str(one.id),  # a sequence's is no number to a browser: too large
             "who": one.email or f"contact {one.contact_id}",
             "path": f"/contacts/{one.contact_id}",
             "type": one.email_type.replace("_", " "),

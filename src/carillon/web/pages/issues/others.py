@@ -9,6 +9,7 @@ from urllib.parse import quote
 from nicegui import ui
 
 from carillon.accounts import Account, in_status
+from carillon.send.again import send_again
 from carillon.store import accounts as account_store
 from carillon.store import unsent
 from carillon.store.engine import Connection
@@ -21,6 +22,7 @@ from carillon.web.parts import (
     card,
     confirm,
     day_words,
+    leave,
     number,
     read,
     simple,
@@ -29,6 +31,7 @@ from carillon.web.parts import (
     visit,
     way,
     when,
+    work,
     write,
 )
 from carillon.web.planning import plan_now
@@ -63,8 +66,7 @@ def _resuming(one: Account) -> Callable[[], Any]:
             account_store.change(connection, one.name, lambda old: in_status(old, active), now, who)
 
         await write(change, durable=True)
-        toast(f"{one.name} sends again.")
-        ui.timer(1.0, ui.navigate.reload, once=True)
+        leave(f"{one.name} sends again.")
 
     return resume
 
@@ -76,8 +78,7 @@ async def overdue_card(today: int) -> None:
 
     async def plan() -> None:
         report = await plan_now()
-        toast(f"The plan is made: {report.moved:,} emails moved.")
-        ui.timer(1.0, ui.navigate.reload, once=True)
+        leave(f"The plan is made: {report.moved:,} emails moved.")
 
     with card("Overdue emails", lead, flush=True) as place:
         rows = [{"day": day_words(day), "emails": number(emails)} for day, emails in days.items()]
@@ -86,8 +87,8 @@ async def overdue_card(today: int) -> None:
         button("Make the plan", "event_repeat", plan, role=Role.EDITOR)
 
 
-async def failed_table(since: int, days: int) -> None:
-    """Emails that failed, the newest first, each with where it can be put right."""
+async def failed_table(since: int, days: int, changed: Callable[[], Any]) -> None:
+    """Emails that failed, the newest first: where each can be put right, and a way to send it after all."""
 
     def fetch(connection: Connection, query: Query) -> Rows:
         found = unsent.failed(connection, since, query.cursor, query.limit)
@@ -96,7 +97,7 @@ async def failed_table(since: int, days: int) -> None:
             remedy, path = _remedy(one)
             rows.append(
                 {
-                    "id": one.id,
+                    "id": str(one.id),  # a sequence's is no number to a browser: too large
                     "who": one.email or f"contact {one.contact_id}",
                     "contact": f"/contacts/{one.contact_id}",
                     "type": one.email_type.replace("_", " "),
@@ -109,7 +110,32 @@ async def failed_table(since: int, days: int) -> None:
             )
         return Rows(rows, found.last)
 
-    with card("Failed emails", f"Of the last {days} days; they are not tried again", flush=True):
+    async def again() -> None:
+        ids = [int(one["id"]) for one in table.selected]
+        many = len(ids) or await read(lambda connection: unsent.count_failed(connection, since))
+        what = f"{many:,} email{'' if many == 1 else 's'}"
+        title = f"Send {what if ids else f'all {what}'} again?"
+        words = (
+            "What was wrong should be mended first, or it fails again. They leave with the next dispatch, "
+            "through the same accounts, as far as windows, limits and suppressions allow it today."
+        )
+        if not many or not await confirm(title, words, "Send again"):
+            return
+        who = visit().name
+        done = await work(lambda workspace: send_again(workspace, since, ids or None, who))
+        left = many - done
+        stay = f" {left:,} cannot: their sequence has gone on, or they have no account." if left else ""
+        toast(f"{done:,} leave with the next dispatch.{stay}")
+        await table.from_the_top()
+        choosing()
+        await changed()
+
+    def choosing() -> None:
+        send.set_text(f"Send {len(table.selected):,} again" if table.selected else "Send all again")
+
+    with card(
+        "Failed emails", f"Of the last {days} days; they are not tried again by themselves", flush=True
+    ) as place:
         table = Table(
             [
                 Column("who", "Contact", link="contact"),
@@ -120,10 +146,15 @@ async def failed_table(since: int, days: int) -> None:
                 Column("remedy", "What to do", link="path"),
             ],
             fetch,
+            select=visit().may(Role.EDITOR),
+            nothing="Nothing has failed.",
             label="Failed emails",
             limit=20,
         )
         table.table.classes("i-wrap")
+    with place:
+        send = button("Send all again", "forward_to_inbox", again, role=Role.EDITOR)
+    table.table.on_select(lambda _event: choosing())
     await table.show()
 
 

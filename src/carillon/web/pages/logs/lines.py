@@ -148,15 +148,18 @@ def _line(one: Line, campaigns: Mapping[str, int]) -> Element:
                 badge(one.level or "line", TONES.get(one.level, "bad"))
             text("span", one.event[:400], "l-event")
             with ui.element("span").classes("l-ids"):
+                # Words only: what opens the line may hold nothing else to press.
                 for name, value in _first(one.details):
-                    _detail(name, value, campaigns)
+                    text("span", f"{name.replace('_', ' ')} {_plain(value)[:80]}", "c-muted c-small")
         with ui.element("dl").classes("c-facts-list l-all"):
             if len(one.event) > 400:
                 text("dt", "line")
                 text("dd", one.event)
             for name, value in {"time": one.timestamp, **one.details}.items():
                 text("dt", name.replace("_", " "))
-                text("dd", _plain(value), "c-mono")
+                with ui.element("dd").classes("c-mono"):
+                    path = _path(name, value, campaigns)
+                    link(_plain(value), path) if path else text("span", _plain(value))
     return made
 
 
@@ -172,15 +175,6 @@ def _first(details: dict[str, Any]) -> list[tuple[str, Any]]:
     plain = [name for name, value in details.items() if not isinstance(value, list | dict)]
     ordered += [name for name in plain if name not in ordered]
     return [(name, details[name]) for name in ordered if details[name] not in (None, "", 0)][:SHOWN]
-
-
-def _detail(name: str, value: Any, campaigns: Mapping[str, int]) -> None:
-    words = f"{name.replace('_', ' ')} {_plain(value)[:80]}"
-    path = _path(name, value, campaigns)
-    if path is None:
-        text("span", words, "c-muted c-small")
-    else:
-        link(words, path, "c-small").on("click.stop", js_handler="() => {}")
 
 
 def _path(name: str, value: Any, campaigns: Mapping[str, int]) -> str | None:

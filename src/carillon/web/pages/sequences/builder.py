@@ -15,39 +15,16 @@ from nicegui import ui
 from carillon.advance.draft import Draft, Way
 from carillon.advance.graph import Fault
 from carillon.advance.written import Written, read, troubles
-from carillon.errors import InputError
 from carillon.jobs import sequences as jobs
-from carillon.store import accounts, outreach, sequences, templates
-from carillon.store.engine import Connection
 from carillon.web.pages.sequences import canvas, panel, rules
+from carillon.web.pages.sequences.known import Known
+from carillon.web.pages.sequences.saving import agreed
 from carillon.web.pages.sequences.words import KINDS
-from carillon.web.parts import answer, button, confirm, dialog, icon, number, text, toast, visit, work
+from carillon.web.parts import answer, button, dialog, icon, number, text, toast, visit, work
 from carillon.words import Role, StepType
 
 MOST_UNDONE = 100
 LEAVING = "window.onbeforeunload = {} ? (e) => e.preventDefault() : null"
-
-
-@dataclass(frozen=True)
-class Known:
-    """What steps may name."""
-
-    templates: list[str]
-    sms: list[str]
-    groups: list[str]
-    sequences: list[str]
-    campaigns: list[str]
-
-    @classmethod
-    def of(cls, connection: Connection) -> Known:
-        found = templates.versions(connection)
-        return cls(
-            sorted({one.source.name for one in found if one.source.is_email}),
-            sorted({one.source.name for one in found if one.source.sms}),
-            sorted({one.group for one in accounts.accounts(connection)}),
-            [one.name for one in sequences.sequences(connection).values()],
-            [one.name for one in outreach.campaigns(connection)],
-        )
 
 
 @dataclass
@@ -198,7 +175,7 @@ class Builder:
                 self._refuse()
                 return
             written = read(self.text, "the sequence")
-            if await self._agreed(written):
+            if await agreed(written, self.version):
                 await self._store(written)
 
     def focus(self, key: str) -> None:
@@ -225,32 +202,6 @@ class Builder:
         found = self.on_saved(done.sequence.id)
         if found is not None:
             await found
-
-    async def _agreed(self, written: Written) -> bool:
-        found, version = await work(lambda workspace: jobs.outlook(workspace, written))
-        if found.made and not self.version:
-            return True
-        if not self.version:
-            raise InputError(f"there is a sequence {written.sequence.name!r} already; choose another name")
-        if version != self.version and not await confirm(
-            "Somebody else has changed it meanwhile",
-            f"It is at version {version} now; what you see was made from version {self.version}.",
-            "Save mine over it",
-            danger=True,
-        ):
-            return False
-        if not found.changed or not found.on_their_way:
-            return True
-        words = [
-            f"{number(found.on_their_way)} people are on their way through it. Changed: "
-            f"{', '.join(found.changed)}. It holds for whoever comes to these steps from now on."
-        ]
-        words += [
-            f"{number(n)} wait at {key}, which is gone: "
-            + ("for them it ends." if after is None else f"they go on at {after}.")
-            for key, (n, after) in found.moved.items()
-        ]
-        return await confirm("Save the changes?", " ".join(words), "Save", danger=bool(found.moved))
 
     async def _check(self) -> None:
         if not self.draft.items:

@@ -31,6 +31,7 @@ from carillon.web.parts import (
     tabs,
     text,
     toast,
+    upload,
     visit,
     write,
 )
@@ -188,13 +189,10 @@ def _file(name: str, status: SequenceStatus, made: ui.dialog) -> None:
         "A list with a column email, external_id or contact_id. It is taken whole or not at all.",
         "c-muted",
     )
-    ui.upload(
-        label="CSV, XLSX or Parquet",
-        auto_upload=True,
-        max_file_size=LARGEST,
-        on_upload=act(take, role=Role.EDITOR),
-        on_rejected=lambda: toast(f"A list is smaller than {LARGEST // 1_000_000} MB.", "bad"),
-    ).props('flat bordered accept=".csv,.xlsx,.parquet,.txt,.tsv"').classes("w-full c-flow-upload")
+    upload(
+        "Drop a list here: CSV, Excel or Parquet", take, (".csv", ".xlsx", ".parquet", ".txt", ".tsv"),
+        LARGEST, refused=f"One list of at most {LARGEST // 1_000_000} MB: CSV, Excel or Parquet.",
+    )  # fmt: skip
 
 
 def _tag(name: str, status: SequenceStatus, made: ui.dialog) -> None:

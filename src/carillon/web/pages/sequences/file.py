@@ -13,7 +13,7 @@ from carillon.advance.written import read
 from carillon.errors import InputError
 from carillon.jobs import sequences as jobs
 from carillon.web.pages.sequences.builder import Builder
-from carillon.web.parts import act, button, card, text, toast, work
+from carillon.web.parts import button, card, text, toast, upload, work
 from carillon.words import Role
 
 LARGEST = 1_000_000
@@ -28,13 +28,10 @@ def draw(builder: Builder) -> None:
         with place:
             button("Download", "download", lambda: download(builder))
             if builder.may_edit:
-                ui.upload(
-                    label="Read a file",
-                    auto_upload=True,
-                    max_file_size=LARGEST,
-                    on_upload=act(lambda e: _uploaded(e, area), role=Role.EDITOR),
-                    on_rejected=lambda: toast("A sequence's file is smaller than that.", "bad"),
-                ).props('accept=".yaml,.yml,text/plain" flat bordered').classes("c-flow-upload")
+                upload(
+                    "Read a file", lambda event: _uploaded(event, area), (".yaml", ".yml", "text/plain"),
+                    LARGEST, refused="A sequence's file is smaller than that, and its name ends in .yaml.",
+                )  # fmt: skip
         area = ui.textarea(value=builder.text).props("outlined autogrow spellcheck=false debounce=400")
         area.props["aria-label"] = "The sequence as YAML"
         area.classes("w-full c-mono").set_enabled(builder.may_edit)

@@ -13,7 +13,8 @@ from carillon.errors import InputError
 from carillon.jobs import sequences as jobs
 from carillon.sequences_short import INITIAL, MOST_FOLLOWUPS, USUAL_DELAYS, followup
 from carillon.web.pages.sequences import file
-from carillon.web.pages.sequences.builder import Builder, Known
+from carillon.web.pages.sequences.builder import Builder
+from carillon.web.pages.sequences.known import Known
 from carillon.web.parts import (
     all_right,
     button,

@@ -16,8 +16,9 @@ from carillon.store.engine import Connection
 from carillon.store.sequence_status import Counts
 from carillon.web.pages.sequences import file, people, report
 from carillon.web.pages.sequences.begin import activate
-from carillon.web.pages.sequences.builder import Builder, Known
+from carillon.web.pages.sequences.builder import Builder
 from carillon.web.pages.sequences.enroll import enroll
+from carillon.web.pages.sequences.known import Known
 from carillon.web.pages.sequences.runs import archive, on_their_way, pause, resume
 from carillon.web.pages.sequences.words import TONES
 from carillon.web.parts import (

@@ -9,7 +9,7 @@ from carillon.settings_values import Changed, changes
 from carillon.store import versions
 from carillon.store.versions import Version
 from carillon.web.pages.settings.saving import differences, write
-from carillon.web.parts import answer, badge, button, card, dialog, note, read, text, toast, when, work
+from carillon.web.parts import answer, badge, button, card, dialog, leave, note, read, text, toast, when, work
 from carillon.words import Role
 
 LISTED = 100
@@ -70,5 +70,4 @@ async def _go_back(version: Version) -> None:
             button("Go back", "history", lambda: made.submit(True), role=Role.ADMIN, look="primary")
     if await answer(made):
         await write(rewrite, f"rollback to version {version.number}", before)
-        toast(f"The settings are those of version {version.number} again.")
-        ui.timer(1.2, ui.navigate.reload, once=True)
+        leave(f"The settings are those of version {version.number} again.")

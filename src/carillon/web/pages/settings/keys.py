@@ -7,25 +7,20 @@ from nicegui import ui
 from carillon.errors import InputError
 from carillon.store import apikeys as store
 from carillon.store.apikeys import ApiKey
-from carillon.web.pages.settings.once import show_once
+from carillon.web.pages.settings.listed import Refresh, do, listed
 from carillon.web.parts import (
     ago,
     all_right,
     answer,
     badge,
     button,
-    card,
     choice,
     confirm,
     dialog,
-    empty,
     field,
     needed,
-    read,
     text,
     toast,
-    visit,
-    write,
     wrong,
 )
 from carillon.words import Role
@@ -41,30 +36,22 @@ SCOPES = {
 
 async def keys() -> None:
     """The list, with the way to make one."""
-
-    @ui.refreshable
-    async def listed() -> None:
-        found = sorted(await read(store.every), key=lambda one: (one.revoked is not None, one.name))
-        if not found:
-            with empty("key", "No program may call yet", "Make a key for each program, with what it needs."):
-                pass
-        for one in found:
-            _key(one, listed.refresh)
-
-    with card("API keys", "Only a hash of each is stored", flush=True) as place:
-        await listed()
-    with place:
-
-        async def add() -> None:
-            secret = await _add()
-            if secret:
-                await listed.refresh()
-                await show_once("The new key", secret)
-
-        button("Make a key", "add", add, role=Role.ADMIN, look="primary")
+    await listed(
+        "API keys",
+        "Only a hash of each is stored",
+        lambda connection: sorted(
+            store.every(connection), key=lambda one: (one.revoked is not None, one.name)
+        ),
+        _key,
+        ("key", "No program may call yet", "Make a key for each program, with what it needs."),
+        "Make a key",
+        "add",
+        _add,
+        secret="The new key",
+    )
 
 
-def _key(one: ApiKey, refresh: object) -> None:
+def _key(one: ApiKey, refresh: Refresh) -> None:
     with ui.element("div").classes("s-state").props(f'data-key="{one.prefix}"'):
         with ui.element("div").classes("c-grow"):
             with ui.element("div").classes("c-row"):
@@ -85,10 +72,9 @@ def _key(one: ApiKey, refresh: object) -> None:
             )
             if not await confirm(f"Revoke the key {one.name}?", words, "Revoke", danger=True):
                 return
-            who, now = visit().name, visit().workspace.clock.now()
-            await write(lambda c: store.revoke(c, one.name, now, who), durable=True)
+            await do(lambda c, now, by: store.revoke(c, one.name, now, by))
             toast(f"The key {one.name} is revoked.")
-            await refresh()  # type: ignore[operator]
+            await refresh()
 
         if one.revoked is None:
             button("Revoke", "block", revoke, role=Role.ADMIN, look="danger-plain")
@@ -105,10 +91,9 @@ async def _add() -> str | None:
         async def take() -> None:
             if not all_right(name, scopes):
                 return
-            who, now = visit().name, visit().workspace.clock.now()
             wanted, kinds = str(name.value).strip(), tuple(scopes.value)
             try:
-                _, secret = await write(lambda c: store.create(c, wanted, kinds, now, who), durable=True)
+                _, secret = await do(lambda c, now, by: store.create(c, wanted, kinds, now, by))
             except InputError as error:
                 wrong(name, str(error))
                 return

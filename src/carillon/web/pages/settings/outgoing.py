@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from nicegui import ui
 
 from carillon.listen.announce import new_webhook
@@ -12,7 +9,7 @@ from carillon.store import webhooks as store
 from carillon.store.engine import Connection
 from carillon.store.event_listing import PRIVATE
 from carillon.store.webhooks import Subscription
-from carillon.web.pages.settings.once import show_once
+from carillon.web.pages.settings.listed import Refresh, do, listed
 from carillon.web.parts import (
     Column,
     Query,
@@ -22,19 +19,15 @@ from carillon.web.parts import (
     answer,
     badge,
     button,
-    card,
     choice,
     confirm,
     dialog,
-    empty,
     field,
-    read,
     text,
     toast,
     visit,
     when_words,
     work,
-    write,
 )
 from carillon.words import EventKind, Role
 
@@ -44,34 +37,24 @@ TONES = {"done": "good", "failed": "bad", "waiting": "info"}
 
 async def outgoing() -> None:
     """The list, with the way to add one."""
-
-    @ui.refreshable
-    async def listed() -> None:
-        found = await read(store.subscriptions)
-        if not found:
-            with empty(
-                "webhook",
-                "No server is told of anything",
-                "Add the address of a program that wants to know of replies and bounces at once.",
-            ):
-                pass
-        for one in found:
-            _subscription(one, listed.refresh)
-
-    with card("Outgoing webhooks", "Answers to health questions are told to nobody", flush=True) as place:
-        await listed()
-    with place:
-
-        async def add() -> None:
-            secret = await _add()
-            if secret:
-                await listed.refresh()
-                await show_once("The secret that signs what is posted", secret)
-
-        button("Add a webhook", "add", add, role=Role.ADMIN, look="primary")
+    await listed(
+        "Outgoing webhooks",
+        "Answers to health questions are told to nobody",
+        store.subscriptions,
+        _subscription,
+        (
+            "webhook",
+            "No server is told of anything",
+            "Add the address of a program that wants to know of replies and bounces at once.",
+        ),
+        "Add a webhook",
+        "add",
+        _add,
+        secret="The secret that signs what is posted",
+    )
 
 
-def _subscription(one: Subscription, refresh: Callable[[], Any]) -> None:
+def _subscription(one: Subscription, refresh: Refresh) -> None:
     with ui.element("div").classes("s-state").props(f'data-webhook="{one.id}"'):
         with ui.element("div").classes("c-grow"):
             text("div", one.url, "c-strong s-url")
@@ -80,16 +63,14 @@ def _subscription(one: Subscription, refresh: Callable[[], Any]) -> None:
         badge("told" if one.active else "paused", "good" if one.active else "warn")
 
         async def switch() -> None:
-            who, now = visit().name, visit().workspace.clock.now()
-            await write(lambda c: store.set_active(c, one.id, not one.active, now, who))
+            await do(lambda c, now, by: store.set_active(c, one.id, not one.active, now, by), durable=False)
             toast("It is not told of anything until you resume it." if one.active else "It is told again.")
             await refresh()
 
         async def away() -> None:
             words = "What still waits for it is dropped, and its log goes with it."
             if await confirm("Remove this webhook?", words, "Remove", danger=True):
-                who, now = visit().name, visit().workspace.clock.now()
-                await write(lambda c: store.unsubscribe(c, one.id, now, who))
+                await do(lambda c, now, by: store.unsubscribe(c, one.id, now, by), durable=False)
                 toast("The webhook is removed.")
                 await refresh()
 

@@ -19,13 +19,13 @@ from carillon.web.parts import (
     day_words,
     dialog,
     grid,
+    leave,
     note,
     number,
     read,
     simple,
     stat,
     text,
-    toast,
     visit,
     work,
 )
@@ -116,10 +116,10 @@ async def _made(decided: str | None, rewrite: Rewrite, name: str, before: str) -
     if decided == NOW:
         report = await plan_now()
         counts = f"{report.moved:,} moved, {report.newly_skipped:,} newly skipped"
-        toast(f"Saved, and the plan is made anew: {counts}.")
+        words = f"Saved, and the plan is made anew: {counts}."
     else:
-        toast("Saved. The version before it is in the history.")
-    ui.timer(1.2, lambda: ui.navigate.to(f"/settings/{name}"), once=True)
+        words = "Saved. The version before it is in the history."
+    leave(words, f"/settings/{name}")
 
 
 def _warnings(rewrite: Rewrite) -> None:

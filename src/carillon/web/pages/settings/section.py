@@ -8,7 +8,7 @@ from typing import Any
 from nicegui import ui
 
 from carillon.errors import SettingsError
-from carillon.jobs.settings import changed, text_of
+from carillon.jobs.settings import READ_ONLY, changed, text_of
 from carillon.settings_described import described
 from carillon.settings_rewrite import Rewrite
 from carillon.settings_values import values_of
@@ -19,10 +19,6 @@ from carillon.web.pages.settings.saving import save, try_out
 from carillon.web.parts import button, card, note, text, toast, visit, work
 from carillon.words import Role
 
-READ_ONLY = {
-    "database.url": "The address of the database is changed in carillon.yaml, or by CARILLON_DATABASE__URL, "
-    "and holds after a restart."
-}
 OF_A_TABLE = ("birthday_windows", "effective_date_windows", "age_exclusion", "year_round_exclusion")
 PLANNING = ("features", "timing_constants", "aep_config", "priorities", "load_balancing", "state_rules")
 """Sections that decide who gets an email on which day."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 from nicegui import ui
@@ -11,8 +9,8 @@ from nicegui import ui
 from carillon.errors import InputError
 from carillon.passwords import LONGEST, SHORTEST, hashed
 from carillon.store import users as store
-from carillon.store.engine import Connection
 from carillon.store.users import User
+from carillon.web.pages.settings.listed import Refresh, do, listed
 from carillon.web.parts import (
     act,
     ago,
@@ -20,19 +18,15 @@ from carillon.web.parts import (
     answer,
     badge,
     button,
-    card,
     choice,
     confirm,
     dialog,
-    empty,
     field,
     needed,
-    read,
     text,
     toast,
     visit,
     work,
-    write,
     wrong,
 )
 from carillon.words import Role
@@ -42,37 +36,27 @@ MEANS = {
     Role.EDITOR.value: "Editor: also changes and sends",
     Role.ADMIN.value: "Admin: also settings, accounts and users",
 }
-Change = Callable[[Connection, datetime, str], object]
 
 
 async def users() -> None:
     """The list, and what can be done with each."""
-
-    @ui.refreshable
-    async def listed() -> None:
-        found = await read(store.every)
-        if not found:
-            with empty(
-                "group",
-                "Nobody has to sign in yet",
-                "Only this machine may come in. With the first user everybody signs in: make an admin.",
-            ):
-                pass
-        for one in found:
-            _user(one, listed.refresh)
-
-    with card("Users", "A role holds from the next click on", flush=True) as place:
-        await listed()
-    with place:
-
-        async def add() -> None:
-            if await _add():
-                await listed.refresh()
-
-        button("Add a user", "person_add", add, role=Role.ADMIN, look="primary")
+    await listed(
+        "Users",
+        "A role holds from the next click on",
+        store.every,
+        _user,
+        (
+            "group",
+            "Nobody has to sign in yet",
+            "Only this machine may come in. With the first user everybody signs in: make an admin.",
+        ),
+        "Add a user",
+        "person_add",
+        _add,
+    )
 
 
-def _user(one: User, refresh: Callable[[], Any]) -> None:
+def _user(one: User, refresh: Refresh) -> None:
     now, who = visit().workspace.clock.now(), visit().name
     me = one.name == who and visit().session.user is not None
     with ui.element("div").classes("s-state").props(f'data-user="{one.id}"'):
@@ -91,7 +75,7 @@ def _user(one: User, refresh: Callable[[], Any]) -> None:
 
         async def set_role(event: Any) -> None:
             wanted = Role(event.value)
-            await _do(lambda c, now, by: store.set_role(c, one.name, wanted, now, by))
+            await do(lambda c, now, by: store.set_role(c, one.name, wanted, now, by))
             toast(f"{one.name} is {wanted.value} now.")
             await refresh()
 
@@ -107,20 +91,20 @@ def _user(one: User, refresh: Callable[[], Any]) -> None:
             words = "Their sessions end at once. What they did stays under their name."
             if is_out and not await confirm(f"Keep {one.name} out?", words, "Keep out", danger=True):
                 return
-            await _do(lambda c, now, by: store.disable(c, one.name, is_out, now, by))
+            await do(lambda c, now, by: store.disable(c, one.name, is_out, now, by))
             toast(f"{one.name} {'is kept out' if is_out else 'may sign in again'}.")
             await refresh()
 
         async def factor() -> None:
             words = "They sign in with the password alone until they set another one up."
             if await confirm(f"Take {one.name}'s second factor away?", words, "Take away", danger=True):
-                await _do(lambda c, now, by: store.set_totp(c, one.name, None, now, by))
+                await do(lambda c, now, by: store.set_totp(c, one.name, None, now, by))
                 await refresh()
 
         async def away() -> None:
             words = "What they did stays under their name. Without any user only this machine may come in."
             if await confirm(f"Remove {one.name}?", words, "Remove", danger=True):
-                await _do(lambda c, now, by: store.remove(c, one.name, now, by))
+                await do(lambda c, now, by: store.remove(c, one.name, now, by))
                 toast(f"{one.name} is no user any more.")
                 await refresh()
 
@@ -128,13 +112,8 @@ def _user(one: User, refresh: Callable[[], Any]) -> None:
         entries += [("Take the second factor away", factor)] if one.totp else []
         entries.append(("Remove", away))
         with button("", "more_vert", look="quiet").props(f'aria-label="More for {one.name}"'), ui.menu():
-            for label, do in entries:
-                ui.menu_item(label, on_click=act(do, role=Role.ADMIN))
-
-
-async def _do(change: Change) -> None:
-    who, now = visit().name, visit().workspace.clock.now()
-    await write(lambda connection: change(connection, now, who), durable=True)
+            for label, deed in entries:
+                ui.menu_item(label, on_click=act(deed, role=Role.ADMIN))
 
 
 async def _add() -> bool:
@@ -150,7 +129,7 @@ async def _add() -> bool:
             try:
                 secret = await work(lambda _workspace: hashed(str(word.value)))
                 wanted, kind = str(name.value).strip(), Role(role.value)
-                await _do(lambda c, now, by: store.add(c, wanted, secret, kind, now, by))
+                await do(lambda c, now, by: store.add(c, wanted, secret, kind, now, by))
             except InputError as error:
                 wrong(name, str(error))
                 return
@@ -172,7 +151,7 @@ async def _password(one: User) -> None:
         async def take() -> None:
             if all_right(word):
                 secret = await work(lambda _workspace: hashed(str(word.value)))
-                await _do(lambda c, now, by: store.set_password(c, one.name, secret, now, by))
+                await do(lambda c, now, by: store.set_password(c, one.name, secret, now, by))
                 toast(f"{one.name} has a new password.")
                 made.submit(True)
 
