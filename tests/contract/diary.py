@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
+from tempfile import gettempdir
 
 import numpy as np
 from sqlalchemy import Connection
@@ -59,10 +60,10 @@ def signed(seed: int) -> int:
 
 
 def workspace_for(database: Database, settings: Settings, today: date, batch_size: int = 100) -> Workspace:
-    """A workspace on an open database, at noon of `today`, without a folder of its own."""
+    """A workspace on an open database, at noon of `today`; where that is a server, all share one folder."""
     processing = settings.processing.model_copy(update={"batch_size": batch_size})
     return Workspace(
-        Path(database.file.parent) if database.file else Path(),
+        Path(database.file.parent) if database.file else Path(gettempdir()) / "carillon-tests",
         settings.model_copy(update={"processing": processing}),
         database,
         ManualClock(datetime.combine(today, time(18), UTC)),

@@ -204,9 +204,9 @@ def dump(file: Path, *tables: str) -> dict[str, list[tuple[object, ...]]]:
     """Everything in these tables (none given: in all there are), with types and the schema."""
     with closing(sqlite3.connect(file)) as connection:
         schema = dict(connection.execute("select name, sql from sqlite_master order by name"))
-        names = tables or [name for name, sql in schema.items() if str(sql).lower().startswith("create table")]
+        made = [name for name, sql in schema.items() if str(sql).lower().startswith("create table")]
         found: dict[str, list[tuple[object, ...]]] = {}
-        for name in names:
+        for name in tables or made:
             columns = [row[1] for row in connection.execute(f'pragma table_xinfo("{name}")')]
             asked = ", ".join(f'"{column}", typeof("{column}")' for column in columns)
             number = "" if "without rowid" in schema[name].lower() else "_rowid_, "
