@@ -20,6 +20,7 @@ settings.load_profile("carillon")
 BROWSER = Path(__file__).parent / "web" / "browser"
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep in one process what shares something dear: a browser and its server, or a year that was lived."""
     for item in items:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import time
 from decimal import Decimal
+from functools import cache
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
@@ -110,6 +111,7 @@ def weekdays(value: object) -> object:
     return tuple(name for name in checks.WEEKDAYS if name in found)
 
 
+@cache
 def period_of(text: str) -> tuple[Activity, Part]:
     """A period as it is stored."""
     word, _, part = text.partition(" ")
@@ -243,8 +245,10 @@ def day_pattern(base: DayPattern, own: Mapping[str, Any] | None) -> DayPattern:
 
     Hours without periods stretch the workspace's periods into them; periods without hours are the hours.
     """
+    if not own:
+        return base
     values = {name: getattr(base, name) for name in DayPattern.model_fields}
-    given = dict(own or {})
+    given = dict(own)
     try:
         if "business_hours" in given and "periods" not in given and base.periods is not None:
             new = Part.of(checks.text(given["business_hours"]))
@@ -260,8 +264,10 @@ def day_pattern(base: DayPattern, own: Mapping[str, Any] | None) -> DayPattern:
 
 def ramp_of(base: Warmup, own: Mapping[str, Any] | None) -> Warmup:
     """The workspace's ramp with an account's own figures laid over it. Raises ValidationError."""
+    if not own:
+        return base
     values = {name: getattr(base, name) for name in Warmup.model_fields}
-    return Warmup.model_validate(values | dict(own or {}))
+    return Warmup.model_validate(values | dict(own))
 
 
 def faults_of_own(pacing: Mapping[str, Any] | None, warmup: Mapping[str, Any] | None) -> list[str]:
