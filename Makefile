@@ -15,7 +15,7 @@ web: $(READY)
 	@$(BIN)/carillon -w demo web
 
 test: $(READY) lint
-	$(BIN)/python -m pytest -n 3 --dist loadgroup
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)
 	$(BIN)/ruff check src tests bench docs
