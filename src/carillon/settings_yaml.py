@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import yaml
@@ -91,23 +92,26 @@ def parse_yaml(text: str, name: str) -> Document:
 
 def compose(text: str) -> yaml.Node | None:
     """The tree of a text that can be read, with the place of every part; none if it says nothing."""
+    node = _tree(text)
+    return None if isinstance(node, yaml.ScalarNode) and node.tag == _NULL else node
+
+
+@lru_cache(maxsize=8)
+def _tree(text: str) -> yaml.Node | None:
+    # The same file is read many times by a process, and reading it takes far longer than all that follows.
     loader = _Loader(text)
     try:
-        node = loader.get_single_node()
+        node: yaml.Node | None = loader.get_single_node()
+        return node
     finally:
         loader.dispose()
-    return None if isinstance(node, yaml.ScalarNode) and node.tag == _NULL else node
 
 
 def _parse(text: str, document: Document) -> Document:
     try:
-        loader = _Loader(text)
-        try:
-            root = loader.get_single_node()
-            if root is not None:
-                _take_root(root, document)
-        finally:
-            loader.dispose()
+        root = _tree(text)
+        if root is not None:
+            _take_root(root, document)
     except yaml.MarkedYAMLError as error:
         words = f"{error.problem or ''} {error.context or ''}".strip()
         # What is never closed is best seen where it opens.

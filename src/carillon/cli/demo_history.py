@@ -10,10 +10,6 @@ from random import Random
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-import polars as pl
-
-from carillon.store.moments import stamp
-
 if TYPE_CHECKING:
     from carillon.workspace import Workspace
 
@@ -28,7 +24,10 @@ WEEKDAYS = (0.7, 1.1, 1.25, 1.0, 0.6)
 
 def bring_in(workspace: Workspace, contacts: int) -> int:
     """Store the sends of the days before now, to contacts 1 to `contacts`. Returns how many."""
+    import polars as pl
+
     from carillon.store import outcomes
+    from carillon.store.moments import stamp
 
     chance, today = Random(3), workspace.today()
     rows = []

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from carillon.cli.demo_accounts import RELAY
-from carillon.days import day_number
 
 if TYPE_CHECKING:
     from carillon.store.engine import Connection
@@ -70,6 +69,7 @@ class Troubles:
 
 def _outcome(workspace: Workspace, status: Status, why: str) -> bool:
     """Give the relay's next email an outcome, as a dispatcher does that met with it; whether there is one."""
+    from carillon.days import day_number
     from carillon.rates import limits_of
     from carillon.store import accounts, dispatch, intents
     from carillon.store.dispatch import Claimed, Outcome
