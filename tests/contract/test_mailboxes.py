@@ -288,13 +288,13 @@ def test_news_arrives_within_seconds(office: Office, monkeypatch: pytest.MonkeyP
         until(lambda: office.read_until() == {ACCOUNT: NOW})
         office.server.deliver(office.answer(1))
         assert until(lambda: office.events() == [(1, "replied")]) < 20
-        assert told == [("main", "1 replied")]
+        until(lambda: told == [("main", "1 replied")])
 
         cutter.cut()
         until(lambda: cutter.connections == 2)
         office.server.deliver(office.answer(2))
         until(lambda: len(office.events()) == 2)
-        assert told == [("main", "1 replied")] * 2
+        until(lambda: told == [("main", "1 replied")] * 2)
 
         office.add("second", user="bob")
         office.server.deliver(office.answer(3), user="bob")

@@ -221,9 +221,10 @@ def _draggable(what: str) -> ui.element:
 
 
 def focusing(key: str) -> str:
-    """A script that gives a step the focus."""
+    """A script that gives a step the focus, unless the person has gone on to something else."""
     return (
-        f"setTimeout(() => [...document.querySelectorAll('[data-step]')]"
+        "setTimeout(() => document.activeElement === document.body"
+        " && [...document.querySelectorAll('[data-step]')]"
         f".find((one) => one.dataset.step === {_js(key)})?.focus(), 50)"
     )
 
