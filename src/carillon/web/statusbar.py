@@ -15,6 +15,7 @@ from carillon.store.notices import Notice
 from carillon.web.bell import Bell, happened
 from carillon.web.parts.deeds import button, every, read, toast, visit, write
 from carillon.web.parts.dialogs import confirm
+from carillon.web.parts.drawn import Drawn
 from carillon.web.parts.texts import ago, dot, icon, link, text
 from carillon.web.visit import Visit
 from carillon.words import AccountStatus, Role
@@ -44,15 +45,12 @@ async def bar(title: str) -> None:
     """Draw it, and keep it as things are."""
     who, bell = visit(), Bell()
 
-    @ui.refreshable
-    async def facts() -> None:
+    async def again() -> None:
         now = await read(lambda connection: state(connection, who))
         bell.show(now.notices)
-        _facts(now)
-        _banner(banner, now.is_paused)
-
-    async def again() -> None:
-        await facts.refresh()
+        facts.show(now, ago(now.synced))
+        banner.set_visibility(now.is_paused)
+        said.show(now.is_paused)
 
     async def toggle() -> None:
         is_paused = await read(dispatch.workspace_paused)
@@ -61,7 +59,7 @@ async def bar(title: str) -> None:
 
     with ui.element("header").classes("c-bar"):
         text("span", visit().workspace.settings.workspace.name, "c-where")
-        place = ui.element("div").classes("c-facts")
+        facts = Drawn(ui.element("div").classes("c-facts"), _facts)
         with ui.element("div").classes("c-end"):
             button("", "pause_circle", toggle, role=Role.EDITOR, look="quiet").props(
                 'aria-label="Pause or resume all mail"'
@@ -69,13 +67,13 @@ async def bar(title: str) -> None:
             bell.draw()
             _menu()
     banner = ui.element("div").classes("c-banner").props('role="status"')
-    with place:
-        await facts()
+    said = Drawn(banner, _banner)
+    await again()
     every(again)
     del title
 
 
-def _facts(now: State) -> None:
+def _facts(now: State, synced: str) -> None:
     with link("", "/health", "c-fact"):
         dot("warn" if now.is_paused else "good")
         text("span", "Paused" if now.is_paused else "Running")
@@ -94,16 +92,13 @@ def _facts(now: State) -> None:
     if any(one.inbox is not None for one in now.accounts):
         with text("span", "", "c-fact c-fact-more"):
             icon("sync").style("font-size: 15px")
-            text("span", f"Mailboxes read {ago(now.synced)}")
+            text("span", f"Mailboxes read {synced}")
 
 
-def _banner(place: ui.element, is_paused: bool) -> None:
-    place.clear()
-    place.set_visibility(is_paused)
+def _banner(is_paused: bool) -> None:
     if is_paused:
-        with place:
-            icon("pause_circle")
-            text("span", "All mail is paused: nothing is released or sent until it is resumed.")
+        icon("pause_circle")
+        text("span", "All mail is paused: nothing is released or sent until it is resumed.")
 
 
 async def _set_paused(wanted: bool) -> bool:

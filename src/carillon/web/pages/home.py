@@ -18,6 +18,7 @@ from carillon.store import outreach, overview, sequence_status, sequences
 from carillon.store.overview import Happened
 from carillon.store.sequence_status import Counts
 from carillon.web.parts import (
+    Drawn,
     ago,
     badge,
     busy,
@@ -121,8 +122,7 @@ async def home() -> None:
     async def again() -> None:
         found = await work(lambda workspace: look(workspace, kept))
         show(volume, _bars(found.forecast))
-        figures.refresh(found)
-        lists.refresh(found)
+        draw(found)
 
     with actions():
         if glance.campaigns:
@@ -133,24 +133,21 @@ async def home() -> None:
         if who.may(Role.EDITOR):
             way("New sequence", "/sequences/new", "primary", "add")
 
-    @ui.refreshable
-    def figures(found: Glance) -> None:
-        _figures(found, state["campaign"])
+    def draw(found: Glance) -> None:
+        figures.show(found, state["campaign"])
+        running.show(found, state["campaign"])
+        news.show([(one, ago(one.at)) for one in found.news])
 
-    @ui.refreshable
-    def lists(found: Glance) -> None:
-        with split():
-            _active(found, state["campaign"])
-            _news(found)
-
-    figures(glance)
+    figures = Drawn(ui.element("div"), _figures)
     with card("The next 30 days", "Emails planned and sent each day, by type") as place:
         with place:
             way("Calendar", "/calendar", "quiet")
         if glance.forecast.planned_for is None:
             note("No plan has been made yet: it is made every night, or now with Run everything due.", "info")
         volume = chart(_bars(glance.forecast), f"Emails a day: {glance.forecast.total:,} in 30 days")
-    lists(glance)
+    with split():
+        running, news = Drawn(ui.element("div"), _active), Drawn(ui.element("div"), _news)
+    draw(glance)
     every(again)
 
 
@@ -204,20 +201,20 @@ def _active(found: Glance, campaign: str) -> None:
                         when(one.scheduled_start_at)
 
 
-def _news(found: Glance) -> None:
+def _news(found: list[tuple[Happened, str]]) -> None:
     with card("Live activity", flush=True):
-        if not found.news:
+        if not found:
             with empty("notifications", "Nothing yet", "What is sent and what comes back appears here."):
                 pass
             return
         with ui.element("div").classes("c-list"):
-            for one in found.news:
+            for one, ago_words in found:
                 words, symbol, tone = _WORDS.get(one.kind, (one.kind, "info", ""))
                 with link("", f"/contacts/{one.contact}", "c-item"):
                     icon(symbol).classes(f"c-{tone}" if tone else "c-muted").style("font-size: 19px")
                     with ui.element("div").classes("c-grow"):
                         text("div", f"{words} {one.email or f'contact {one.contact}'}", "c-cut")
-                    text("span", ago(one.at), "c-muted c-small")
+                    text("span", ago_words, "c-muted c-small")
 
 
 async def _run_due(again: Any) -> None:

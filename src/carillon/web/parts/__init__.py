@@ -13,6 +13,7 @@
   `upload(label, take, kinds, largest)`.
 - Dialogs: `dialog(title)` and `await answer(made)`, `await confirm(title, words, yes, danger=)`,
   `await busy(title, fn)`.
+- What follows what it shows: `Drawn(place, draw)`, whose `show(*found)` draws only what has changed.
 - Days of mailboxes: `day_strip(view)`, `slot_bar(counts)`.
 - Charts: `chart(options, label)`, `show(chart, options)`, `palette()`, `ink()`.
 
@@ -38,6 +39,7 @@ from carillon.web.parts.deeds import (
     write,
 )
 from carillon.web.parts.dialogs import answer, busy, confirm, dialog
+from carillon.web.parts.drawn import Drawn
 from carillon.web.parts.forms import all_right, choice, field, needed, number_field, wrong
 from carillon.web.parts.tables import Column, Query, Rows, Table, simple
 from carillon.web.parts.texts import (
@@ -59,6 +61,7 @@ from carillon.web.parts.uploads import upload
 
 __all__ = [
     "Column",
+    "Drawn",
     "Query",
     "Rows",
     "Table",

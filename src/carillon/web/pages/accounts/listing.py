@@ -14,6 +14,7 @@ from carillon.store import accounts as store
 from carillon.watch.accounts import status_report
 from carillon.web.pages.accounts.form import make
 from carillon.web.parts import (
+    Drawn,
     badge,
     button,
     card,
@@ -78,28 +79,30 @@ async def accounts(q: str = "") -> None:
     """The list; `q`: part of a name, an address or a group."""
     state = {"q": q}
 
-    @ui.refreshable
-    async def shown() -> None:
-        found = await work(doing)
-        if not found:
-            _none()
-            return
-        _summary(found)
-        _list(found, state["q"].lower())
+    async def again() -> None:
+        shown.show(await work(doing), state["q"].lower())
 
-    def search(event: Any) -> None:
+    async def search(event: Any) -> None:
         state["q"] = str(event.value or "").strip()
         path = f"/accounts?q={quote(state['q'], safe='')}" if state["q"] else "/accounts"
         ui.run_javascript(f"history.replaceState(null, '', '{path}')")
-        shown.refresh()
+        await again()
 
     with actions():
         field = ui.input(placeholder="Find an account", value=q, on_change=search)
         field.props('outlined dense clearable debounce=250 type=search aria-label="Find an account"')
         button("Add account", "add", make, role=Role.ADMIN, look="primary")
-    with column().style("gap: 18px"):
-        await shown()
-    every(shown.refresh)
+    shown = Drawn(column().style("gap: 18px"), _draw)
+    await again()
+    every(again)
+
+
+def _draw(found: list[Doing], words: str) -> None:
+    if not found:
+        _none()
+        return
+    _summary(found)
+    _list(found, words)
 
 
 def _none() -> None:

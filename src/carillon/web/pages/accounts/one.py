@@ -23,6 +23,7 @@ from carillon.web.pages.accounts.form import LIMITS, change
 from carillon.web.pages.accounts.listing import HIGH_BOUNCES, TONES, Doing, doing
 from carillon.web.pages.accounts.trial import test
 from carillon.web.parts import (
+    Drawn,
     ago,
     badge,
     button,
@@ -84,20 +85,20 @@ async def account(name: str) -> None:
     retitle(name)
     await read(lambda connection: store.find(connection, name))  # tells what is meant where there is none
 
-    @ui.refreshable
-    async def shown() -> None:
-        _draw(await work(lambda workspace: whole(workspace, name)))
+    async def again() -> None:
+        found = await work(lambda workspace: whole(workspace, name))
+        shown.show(found, {one.name: f"read {ago(one.read_at)}" for one in found.folders if one.read_at})
 
     async def known() -> Account:
         return await read(lambda connection: store.find(connection, name))
 
     async def edit() -> None:
         if await change(await known()):
-            shown.refresh()
+            await again()
 
     async def trial() -> None:
         await test(await known())
-        shown.refresh()
+        await again()
 
     async def pause() -> None:
         found = await known()
@@ -120,7 +121,7 @@ async def account(name: str) -> None:
                 return
             await _to(name, AccountStatus.ACTIVE)
             toast(f"{name} may send.")
-        shown.refresh()
+        await again()
 
     async def remove() -> None:
         if not await confirm(
@@ -143,9 +144,9 @@ async def account(name: str) -> None:
         button("Pause or resume", "pause_circle", pause, role=Role.EDITOR)
         button("Remove", "delete", remove, role=Role.ADMIN, look="danger-plain")
         button("Change", "edit", edit, role=Role.ADMIN, look="primary")
-    with column().style("gap: 16px"):
-        await shown()
-    every(shown.refresh)
+    shown = Drawn(column().style("gap: 16px"), _draw)
+    await again()
+    every(again)
 
 
 async def _to(name: str, status: AccountStatus) -> None:
@@ -159,7 +160,7 @@ async def _to(name: str, status: AccountStatus) -> None:
     )
 
 
-def _draw(found: Whole) -> None:
+def _draw(found: Whole, looks: dict[str, str]) -> None:
     one, report = found.doing.account, found.doing.report
     with row():
         badge(one.status, TONES[AccountStatus(one.status)])
@@ -188,7 +189,7 @@ def _draw(found: Whole) -> None:
         with card("How it sends"):
             facts(_sending(one))
         with card("Where its mail arrives"):
-            facts(_receiving(found))
+            facts(_receiving(found, looks))
 
 
 def _wrong(found: Whole) -> None:
@@ -228,7 +229,7 @@ def _sending(one: Account) -> dict[str, object]:
     return found
 
 
-def _receiving(found: Whole) -> dict[str, object]:
+def _receiving(found: Whole, looks: dict[str, str]) -> dict[str, object]:
     one = found.doing.account
     if one.inbox is None:
         return {"Mailbox": "not read: replies and bounces are not seen"}
@@ -239,10 +240,7 @@ def _receiving(found: Whole) -> dict[str, object]:
     return {
         "Mailbox": f"{one.inbox.get(SOURCE)} {place}",
         "Password": "of its own, stored" if one.inbox_secret else "the one for sending, or a variable's",
-        **{
-            f"Folder {folder.name}": f"read {ago(folder.read_at)}" if folder.read_at else "not yet to its end"
-            for folder in found.folders
-        },
+        **{f"Folder {folder.name}": looks.get(folder.name, "not yet to its end") for folder in found.folders},
     }
 
 

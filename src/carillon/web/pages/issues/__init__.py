@@ -15,7 +15,7 @@ from carillon.store import unsent
 from carillon.store.engine import Connection
 from carillon.web.pages.issues.doubts import doubts_table
 from carillon.web.pages.issues.others import at_fault, contacts_card, failed_table, overdue_card
-from carillon.web.parts import card, empty, every, grid, number, read, stat, visit
+from carillon.web.parts import Drawn, card, empty, every, grid, number, read, stat, visit
 from carillon.web.shell import page
 from carillon.words import AccountStatus
 
@@ -52,14 +52,13 @@ async def issues() -> None:
             issue_store.counts(connection),
         )
 
-    @ui.refreshable
-    async def figures() -> None:
-        _figures(await read(look))
+    async def again() -> None:
+        figures.show(await read(look))
 
     found = await read(look)
-    with ui.element("div"):
-        await figures()
-    every(figures.refresh)
+    figures = Drawn(ui.element("div"), _figures)
+    figures.show(found)
+    every(again)
     if found.is_nothing:
         with (
             card(),
@@ -68,13 +67,13 @@ async def issues() -> None:
             pass
         return
     if found.doubts:
-        await doubts_table(figures.refresh)
+        await doubts_table(again)
     if found.accounts:
         at_fault(found.accounts)
     if found.overdue:
         await overdue_card(today)
     if found.failed:
-        await failed_table(today - DAYS, DAYS, figures.refresh)
+        await failed_table(today - DAYS, DAYS, again)
     if found.contacts:
         contacts_card(found.contacts)
 

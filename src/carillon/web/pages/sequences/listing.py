@@ -15,6 +15,7 @@ from carillon.store.sequence_status import Counts
 from carillon.web.pages.sequences.words import TONES
 from carillon.web.parts import (
     Column,
+    Drawn,
     Query,
     Rows,
     Table,
@@ -69,18 +70,7 @@ async def listing(status: str = "", q: str = "") -> None:
         ):
             pass
         return
-    totals = ui.element("div")
-
-    def figures(found: list[Sequence], counts: dict[int, Counts]) -> None:
-        totals.clear()
-        every_one = sequence_status.total(counts.values())
-        running = [one.status for one in found if one.status in _RUNNING]
-        with totals, grid(165):
-            active = running.count(SequenceStatus.ACTIVE)
-            stat("Active", number(active), f"of {number(len(found))} sequences")
-            stat("Contacts", number(every_one.total), "enrolled so far")
-            stat("Emails sent", number(every_one.sent), f"to {number(every_one.written)} people")
-            stat("Reply rate", percent(every_one.reply_rate), f"{number(every_one.replies)} replied")
+    totals = Drawn(ui.element("div"), _totals)
 
     async def address() -> None:
         asked = {"status": state["status"], "q": state["q"]}
@@ -97,12 +87,12 @@ async def listing(status: str = "", q: str = "") -> None:
         await address()
 
     async def again() -> None:
-        figures(*await read(_look))
+        totals.show(*await read(_look))
         await table.show()
 
     known = {one.value for one in SequenceStatus}
     state = {"status": status if status in known else "", "q": q[:200]}
-    figures(found, counts)
+    totals.show(found, counts)
     with card(flush=True):
         table = Table(
             COLUMNS,
@@ -120,6 +110,16 @@ async def listing(status: str = "", q: str = "") -> None:
             choice("Status", options, state["status"], on_change=of_status).style("width: 160px")
         await table.show()
     every(again)
+
+
+def _totals(found: list[Sequence], counts: dict[int, Counts]) -> None:
+    every_one = sequence_status.total(counts.values())
+    active = sum(one.status is SequenceStatus.ACTIVE for one in found)
+    with grid(165):
+        stat("Active", number(active), f"of {number(len(found))} sequences")
+        stat("Contacts", number(every_one.total), "enrolled so far")
+        stat("Emails sent", number(every_one.sent), f"to {number(every_one.written)} people")
+        stat("Reply rate", percent(every_one.reply_rate), f"{number(every_one.replies)} replied")
 
 
 def _look(connection: Connection) -> tuple[list[Sequence], dict[int, Counts]]:

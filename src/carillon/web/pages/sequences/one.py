@@ -22,6 +22,7 @@ from carillon.web.pages.sequences.known import Known
 from carillon.web.pages.sequences.runs import archive, on_their_way, pause, resume
 from carillon.web.pages.sequences.words import TONES
 from carillon.web.parts import (
+    Drawn,
     badge,
     button,
     every,
@@ -60,18 +61,19 @@ async def one(id: int, tab: str = "steps", status: str = "", q: str = "") -> Non
         Draft.of(found), known, found.version, write(found), here, may_edit, lambda _: refresh()
     )
 
+    def draw_buttons(seen: Sequence, has_people: bool) -> None:
+        _buttons(seen, has_people, asking, refresh)
+
     with actions():
-        buttons = ui.element("div").classes("c-actions")
-    figures = ui.element("div").classes("c-col")
+        buttons = Drawn(ui.element("div").classes("c-actions"), draw_buttons)
+    figures = Drawn(ui.element("div").classes("c-col"), _figures)
     asking = ui.element("div")
 
     async def refresh() -> None:
-        with figures:  # what was clicked is drawn anew, and its place goes with it
-            now, counts = await read(
-                lambda c: (find(c, id), sequence_status.counts(c, [id]).get(id, Counts()))
-            )
-            _figures(figures, now, counts)
-            _buttons(buttons, asking, now, counts, refresh)
+        with asking:  # what was clicked is drawn anew, and its place goes with it
+            seen = await read(lambda c: (find(c, id), sequence_status.counts(c, [id]).get(id, Counts())))
+            figures.show(*seen)
+            buttons.show(seen[0], bool(seen[1].total))
             await those.show()
             await figures_of.refresh()
 
@@ -94,32 +96,30 @@ async def one(id: int, tab: str = "steps", status: str = "", q: str = "") -> Non
         with ui.tab_panel("file"):
             file.draw(builder)
     counts = (await read(lambda c: sequence_status.counts(c, [id]))).get(id, Counts())
-    _figures(figures, found, counts)
-    _buttons(buttons, asking, found, counts, refresh)
+    figures.show(found, counts)
+    buttons.show(found, bool(counts.total))
     every(refresh)
 
 
-def _figures(place: ui.element, found: Sequence, counts: Counts) -> None:
-    place.clear()
-    with place:
-        with ui.element("div").classes("c-row").props('role="status"'):
-            badge(found.status.value, TONES.get(found.status, ""))
-            if found.status is SequenceStatus.SCHEDULED:
-                text("span", "begins", "c-muted")
-                when(found.scheduled_start_at)
-            if found.campaign is not None:
-                text("span", f"of the campaign {found.campaign}", "c-muted")
-            text("span", f"version {found.version}", "c-muted")
-        if not counts.total:
-            return
-        with grid(150):
-            stat("On their way", number(on_their_way(counts)), f"of {number(counts.total)} enrolled")
-            stat("Emails sent", number(counts.sent), f"to {number(counts.written)} people")
-            stat("Replied", number(counts.replies), "people")
-            stat("Reply rate", percent(counts.reply_rate), "of those written to")
+def _figures(found: Sequence, counts: Counts) -> None:
+    with ui.element("div").classes("c-row").props('role="status"'):
+        badge(found.status.value, TONES.get(found.status, ""))
+        if found.status is SequenceStatus.SCHEDULED:
+            text("span", "begins", "c-muted")
+            when(found.scheduled_start_at)
+        if found.campaign is not None:
+            text("span", f"of the campaign {found.campaign}", "c-muted")
+        text("span", f"version {found.version}", "c-muted")
+    if not counts.total:
+        return
+    with grid(150):
+        stat("On their way", number(on_their_way(counts)), f"of {number(counts.total)} enrolled")
+        stat("Emails sent", number(counts.sent), f"to {number(counts.written)} people")
+        stat("Replied", number(counts.replies), "people")
+        stat("Reply rate", percent(counts.reply_rate), "of those written to")
 
 
-def _buttons(place: ui.element, asking: ui.element, found: Sequence, counts: Counts, refresh: Any) -> None:
+def _buttons(found: Sequence, has_people: bool, asking: ui.element, refresh: Any) -> None:
     """`asking`: where their questions stand, which stay when the buttons are drawn anew."""
 
     def asks(do: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
@@ -129,26 +129,18 @@ def _buttons(place: ui.element, asking: ui.element, found: Sequence, counts: Cou
 
         return asked
 
-    place.clear()
     status, name = found.status, found.name
     running = (SequenceStatus.ACTIVE, SequenceStatus.SCHEDULED)
-    with place:
-        if status is SequenceStatus.ARCHIVED:
-            return
-        look = "plain" if counts.total or status in running else "primary"
-        button(
-            "Enroll", "person_add", asks(lambda: enroll(found.id, name, refresh)), role=Role.EDITOR, look=look
-        )
-        if status in running:
-            button("Pause", "pause", asks(lambda: pause(name, counts, refresh)), role=Role.EDITOR)
-        if status is SequenceStatus.PAUSED:
-            button(
-                "Resume", "play_arrow", asks(lambda: resume(name, refresh)), role=Role.EDITOR, look="primary"
-            )
-        if status in (SequenceStatus.DRAFT, SequenceStatus.COMPLETED, SequenceStatus.SCHEDULED):
-            look = "primary" if counts.total and status is not SequenceStatus.SCHEDULED else "plain"
-            label = "Change the start" if status is SequenceStatus.SCHEDULED else "Activate"
-            button(label, "rocket_launch", asks(lambda: activate(name, refresh)), role=Role.EDITOR, look=look)
-        button(
-            "Archive", "archive", asks(lambda: archive(name, counts, refresh)), role=Role.EDITOR, look="quiet"
-        )
+    if status is SequenceStatus.ARCHIVED:
+        return
+    look = "plain" if has_people or status in running else "primary"
+    button("Enroll", "person_add", asks(lambda: enroll(found.id, name, refresh)), role=Role.EDITOR, look=look)
+    if status in running:
+        button("Pause", "pause", asks(lambda: pause(found, refresh)), role=Role.EDITOR)
+    if status is SequenceStatus.PAUSED:
+        button("Resume", "play_arrow", asks(lambda: resume(name, refresh)), role=Role.EDITOR, look="primary")
+    if status in (SequenceStatus.DRAFT, SequenceStatus.COMPLETED, SequenceStatus.SCHEDULED):
+        look = "primary" if has_people and status is not SequenceStatus.SCHEDULED else "plain"
+        label = "Change the start" if status is SequenceStatus.SCHEDULED else "Activate"
+        button(label, "rocket_launch", asks(lambda: activate(name, refresh)), role=Role.EDITOR, look=look)
+    button("Archive", "archive", asks(lambda: archive(found, refresh)), role=Role.EDITOR, look="quiet")

@@ -9,7 +9,20 @@ from carillon.store import sequence_status, sequences
 from carillon.store.engine import Connection
 from carillon.store.sequence_status import Counts, StepCounts
 from carillon.web.pages.sequences.words import STATES
-from carillon.web.parts import Column, ago, card, empty, facts, number, percent, read, simple, split, text
+from carillon.web.parts import (
+    Column,
+    Drawn,
+    ago,
+    card,
+    empty,
+    facts,
+    number,
+    percent,
+    read,
+    simple,
+    split,
+    text,
+)
 
 COLUMNS = (
     Column("step", "Email"),
@@ -29,38 +42,35 @@ class Report:
 
     def __init__(self, number_of: int) -> None:
         self._number = number_of
-        self._place = ui.element("div").classes("c-col")
+        self._drawn = Drawn(ui.element("div").classes("c-col"), _draw)
 
     async def refresh(self) -> None:
         found, counts, steps = await read(self._look)
-        self._place.clear()
-        with self._place:
-            if found is None or not counts.total:
-                with (
-                    card(),
-                    empty(
-                        "bar_chart", "Nothing to report yet",
-                        "As soon as people are enrolled, you see here how they stand and what they answer.",
-                    ),
-                ):  # fmt: skip
-                    return
-            with split():
-                with card("Emails", flush=True):
-                    simple(COLUMNS, _rows(found, steps), "Emails by step")
-                with card("How people stand"):
-                    for state, n in counts.states.items():
-                        _share(STATES[state][0], STATES[state][1], n, counts.total)
-                    facts(
-                        {
-                            "Reply rate": percent(counts.reply_rate),
-                            "Last activity": ago(counts.last_activity),
-                        }
-                    )
+        self._drawn.show(found, counts, steps, ago(counts.last_activity))
 
     def _look(self, connection: Connection) -> tuple[Sequence | None, Counts, dict[str, StepCounts]]:
         found = sequences.sequences(connection, [self._number]).get(self._number)
         counts = sequence_status.counts(connection, [self._number]).get(self._number, Counts())
         return found, counts, sequence_status.by_step(connection, self._number)
+
+
+def _draw(found: Sequence | None, counts: Counts, steps: dict[str, StepCounts], last: str) -> None:
+    if found is None or not counts.total:
+        with (
+            card(),
+            empty(
+                "bar_chart", "Nothing to report yet",
+                "As soon as people are enrolled, you see here how they stand and what they answer.",
+            ),
+        ):  # fmt: skip
+            return
+    with split():
+        with card("Emails", flush=True):
+            simple(COLUMNS, _rows(found, steps), "Emails by step")
+        with card("How people stand"):
+            for state, n in counts.states.items():
+                _share(STATES[state][0], STATES[state][1], n, counts.total)
+            facts({"Reply rate": percent(counts.reply_rate), "Last activity": last})
 
 
 def _rows(found: Sequence, steps: dict[str, StepCounts]) -> list[dict[str, object]]:

@@ -7,10 +7,11 @@ from contextlib import suppress
 
 from nicegui import ui
 
-from carillon.store import sequence_starts, sequences
+from carillon.sequences import Sequence
+from carillon.store import sequence_starts, sequence_status, sequences
 from carillon.store.engine import Connection
 from carillon.store.sequence_status import Counts
-from carillon.web.parts import confirm, number, toast, visit, write
+from carillon.web.parts import confirm, number, read, toast, visit, write
 from carillon.words import ContactState
 
 Refresh = Callable[[], Awaitable[None]]
@@ -22,9 +23,15 @@ def on_their_way(counts: Counts) -> int:
     return sum(n for state, n in counts.states.items() if state not in OVER)
 
 
-async def pause(name: str, counts: Counts, refresh: Refresh) -> None:
+async def _left(found: Sequence) -> int:
+    counts = await read(lambda c: sequence_status.counts(c, [found.id]))
+    return on_their_way(counts.get(found.id, Counts()))
+
+
+async def pause(found: Sequence, refresh: Refresh) -> None:
     """Hold it up."""
-    n = number(on_their_way(counts))
+    name = found.name
+    n = number(await _left(found))
     words = f"{n} people stay where they are, and nothing of it is sent until you resume it."
     if not await confirm(f"Pause {name}?", words, "Pause"):
         return
@@ -48,9 +55,9 @@ async def resume(name: str, refresh: Refresh) -> None:
     await refresh()
 
 
-async def archive(name: str, counts: Counts, refresh: Refresh) -> None:
+async def archive(found: Sequence, refresh: Refresh) -> None:
     """End it for good."""
-    n, words = on_their_way(counts), ""
+    name, n, words = found.name, await _left(found), ""
     if n:
         words = f"It ends for {number(n)} people on their way; what is scheduled for them is cancelled. "
     words += "An archived sequence cannot be started again; its history stays."

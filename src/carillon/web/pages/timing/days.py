@@ -12,6 +12,7 @@ from carillon.pace.days import DayView
 from carillon.web.pages.timing.ways import chooser, names, path
 from carillon.web.parts import (
     Column,
+    Drawn,
     badge,
     card,
     day_strip,
@@ -56,9 +57,7 @@ async def draw(account: str, day: date | None) -> None:
         return
     chosen = [account] if account in mailboxes else mailboxes[:MOST]
 
-    @ui.refreshable
-    async def shown() -> None:
-        views = await work(lambda workspace: [pace.look(workspace, name, day) for name in chosen])
+    def draw(views: list[DayView]) -> None:
         with row().classes("p-filters"):
             chooser(
                 "Mailbox",
@@ -73,9 +72,12 @@ async def draw(account: str, day: date | None) -> None:
         for view in views:
             _day(view, whole=len(chosen) == 1)
 
-    with ui.element("div").classes("c-col").style("gap: 16px"):
-        await shown()
-    every(shown.refresh)
+    async def again() -> None:
+        shown.show(await work(lambda workspace: [pace.look(workspace, name, day) for name in chosen]))
+
+    shown = Drawn(ui.element("div").classes("c-col").style("gap: 16px"), draw)
+    await again()
+    every(again)
 
 
 def _switch(account: str, day: date | None, first: DayView) -> None:
