@@ -4,6 +4,9 @@ VENV  := .venv
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 
+# Compiled once and kept: many tests start the program anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo web test lint soak bench constraints docs screenshots clean
 
 demo: $(READY)

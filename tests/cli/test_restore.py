@@ -87,18 +87,11 @@ def test_what_cannot_be_gone_back_to(empty: Path, run: Run, tmp_path: Path) -> N
 
 
 def test_an_older_backup_is_brought_up_to_date(empty: Path, run: Run, tmp_path: Path) -> None:
-    from alembic import command
-
-    from carillon.store.engine import _alembic, newest_version, open_database
+    from carillon.store.engine import open_database
+    from carillon.store.schema import newest_version, upgrade
 
     old = open_database("sqlite:///old.db", tmp_path)
-
-    def make(connection: object) -> None:
-        config = _alembic()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0003")
-
-    old.write(make)
+    old.write(lambda connection: upgrade(connection, "0003"))
     old.close()
     said = run("-w", empty, "restore", tmp_path / "old.db", "--yes")
     assert said.code == 0, said.err

@@ -76,7 +76,9 @@ def postgres_copy(server: str, url: str) -> str:
     """The URL of a new database like the one at `url`, to which nobody may be connected."""
     name = f"carillon{next(_numbers)}"
     admin = open_database(server, Path())
-    _autocommit(admin, f"create database {name} template {make_url(url).database}")
+    template = make_url(url).database
+    # Copying files takes a third of the time that copying through the log does.
+    _autocommit(admin, f"create database {name} template {template} strategy file_copy")
     admin.close()
     return _named(server, name)
 

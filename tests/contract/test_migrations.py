@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from carillon.clock import SystemClock
 from carillon.errors import CarillonError, WorkspaceError
-from carillon.store.engine import Database, newest_version, open_database
+from carillon.store.engine import Database, open_database
+from carillon.store.schema import known_versions, newest_version
 from carillon.store.tables import metadata
 from carillon.workspace import Workspace, open_workspace
 from tests.contract.lists import execute, query
@@ -87,6 +90,12 @@ def test_alembic_finds_nothing_left_to_do(workspace: Workspace) -> None:
             if getattr(one[1], "name", "") not in expressions
         ]
     assert found == []
+
+
+def test_the_files_are_named_by_their_versions() -> None:
+    folder = files("carillon") / "store" / "migrations"
+    told = ScriptDirectory(str(folder)).walk_revisions()
+    assert [one.revision for one in told][::-1] == list(known_versions())
 
 
 def test_a_migrated_database_is_current_and_stays_as_it_is(workspace: Workspace) -> None:

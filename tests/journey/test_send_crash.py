@@ -21,7 +21,7 @@ from tests.contract.databases import postgres_url, sqlite_url
 from tests.journey.mail_day import Day, day_of
 
 SOAK = bool(os.environ.get("CARILLON_SOAK"))
-EMAILS, KILLS = (5_000, 200) if SOAK else (300, 8)
+EMAILS, KILLS = (5_000, 200) if SOAK else (160, 4)
 BREAKS = ("--take-and-drop", "0.01", "--answer-and-drop", "0.01", "--drop", "0.01", "--delay", "0.05")
 DEAD = "the dispatcher ended before"
 
@@ -87,7 +87,7 @@ def test_killed_at_random_moments(url: str, workers: int, tmp_path: Path) -> Non
 def test_stopped_at_random_moments(url: str, workers: int, tmp_path: Path) -> None:
     """SIGTERM: what is in flight ends, what was only claimed is given back, nothing is in doubt."""
     chance = random.Random(6)
-    emails, stops = (EMAILS, KILLS) if SOAK else (200, 4)
+    emails, stops = (EMAILS, KILLS) if SOAK else (120, 2)
     with day_of(tmp_path, url, server=("--delay", "0.03")) as day:
         day.add(emails)
         taken = 0

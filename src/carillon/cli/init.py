@@ -108,7 +108,7 @@ def make_folder(folder: Path) -> None:
 
 def _database(workspace: Workspace, screen: Screen) -> None:
     """Make the schema, or bring an older one up to date after a backup."""
-    from carillon.store.engine import known_versions, newest_version
+    from carillon.store.schema import known_versions, newest_version
 
     database = workspace.database
     version = database.version()

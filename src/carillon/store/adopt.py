@@ -18,7 +18,8 @@ from sqlalchemy import Connection
 
 from carillon.errors import InputError
 from carillon.store import tables
-from carillon.store.engine import dbapi, upgrade
+from carillon.store.engine import dbapi
+from carillon.store.schema import upgrade
 
 CONTACTS, SCHEDULES = "contacts", "email_schedules"
 VERSION = "alembic_version"

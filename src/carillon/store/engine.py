@@ -1,4 +1,4 @@
-"""Opens the database of a workspace: connections, transactions, schema version, one border for errors.
+"""Opens the database of a workspace: connections, transactions, one border for errors.
 
 SQLite runs in WAL mode with foreign keys on; transactions are begun by us, so that DDL is part of them.
 PostgreSQL is reached through psycopg 3. Nothing else in Carillon opens a database.
@@ -14,16 +14,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 from weakref import WeakSet
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Engine, create_engine, event, make_url, text
 from sqlalchemy import Connection as Connection  # for the rooms, which do not know the library
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from carillon.errors import Busy, CarillonError, WorkspaceError
+from carillon.store.schema import known_versions, newest_version, upgrade, version_of
 
 T = TypeVar("T")
 
@@ -93,7 +90,7 @@ class Database:
     def version(self) -> str | None:
         """The schema revision the database is at; None for one without our tables."""
         with self.border(), self.engine.connect() as connection:
-            return MigrationContext.configure(connection).get_current_revision()
+            return version_of(connection)
 
     def require_current(self) -> None:
         """Raise WorkspaceError unless the schema is exactly this program's."""
@@ -224,23 +221,6 @@ def open_foreign(file: Path) -> Database:
     return Database(engine, str(file), attempts=1, delay=0)
 
 
-def upgrade(connection: Connection) -> None:
-    """Bring the schema up to date within the caller's transaction."""
-    config = _alembic()
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
-
-
-def newest_version() -> str:
-    head = ScriptDirectory.from_config(_alembic()).get_current_head()
-    assert head is not None
-    return head
-
-
-def known_versions() -> set[str]:
-    return {script.revision for script in ScriptDirectory.from_config(_alembic()).walk_revisions()}
-
-
 _SQLITE_WORDS: tuple[tuple[str, type[CarillonError], str], ...] = (
     ("database is locked", Busy, "is in use by another process that is writing. Try again when it is done."),
     ("database or disk is full", WorkspaceError, "cannot grow: the disk is full. Free some space and run it "
@@ -289,13 +269,6 @@ def dbapi(connection: Connection) -> Any:
 def scalar(connection: Connection, statement: str, **values: object) -> Any:
     """The first column of the first row of a statement; None if there is no row."""
     return connection.execute(text(statement), values).scalar()
-
-
-def _alembic() -> Config:
-    config = Config()
-    config.set_main_option("script_location", "carillon:store/migrations")
-    config.set_main_option("path_separator", "os")
-    return config
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:

@@ -17,15 +17,9 @@ from pathlib import Path
 
 from carillon.errors import Busy, CarillonError, WorkspaceError
 from carillon.store.backup import MOMENT, PAGES_A_STEP, Progress
-from carillon.store.engine import (
-    BUSY_SECONDS,
-    Database,
-    known_versions,
-    newest_version,
-    open_database,
-    translate,
-)
+from carillon.store.engine import BUSY_SECONDS, Database, open_database, translate
 from carillon.store.home import Home, home_of
+from carillon.store.schema import known_versions, newest_version
 
 TRIES = 5
 """How often someone may write between the copy of the present database and its replacement."""

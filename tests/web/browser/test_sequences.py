@@ -19,7 +19,7 @@ from carillon.workspace import open_workspace
 from tests.doubles.smtp_server import SmtpServer, in_a_thread
 from tests.web.browser.conftest import OpenPage, ready
 from tests.web.browser.site import Site, add_users, carillon, serving
-from tests.web.browser.test_shell import go, serious
+from tests.web.browser.test_shell import go
 
 MONDAY = "2027-03-01T10:00:00-05:00"
 TUESDAY_NINE = "2027-03-02T09:00"
@@ -239,15 +239,6 @@ def test_a_viewer_looks_and_changes_nothing(open_page: OpenPage, office: Site) -
     go(page, "/sequences/new")
     expect(page.get_by_text("This page takes the role editor")).to_be_visible()
     go(page, "/sequences/99999999999999999999")
-
-
-@pytest.mark.parametrize(("width", "theme"), [(1440, "dark"), (390, "light")])
-def test_it_fits_and_can_be_read(open_page: OpenPage, office: Site, width: int, theme: str) -> None:
-    page = open_page("/sequences", site=office, width=width, theme=theme)
-    for path in ("/sequences", "/sequences/new", "/sequences/1", "/sequences/1?tab=people"):
-        go(page, path)
-        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path
-        assert not serious(page), path
 
 
 def prefer(folder: Path, **values: object) -> None:

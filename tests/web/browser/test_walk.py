@@ -17,6 +17,7 @@ from playwright.sync_api import Page
 
 from carillon.web.pages.campaigns.detail import TABS as CAMPAIGN
 from carillon.web.pages.campaigns.listing import TABS as CAMPAIGNS
+from carillon.web.pages.sequences.one import TABS as SEQUENCE
 from carillon.web.pages.settings.places import NAMES
 from carillon.web.pages.timing import TABS as TIMING
 from carillon.web.shell import PLACES
@@ -36,7 +37,8 @@ PARTS = {
         "/campaigns/2?tab=skipped",
     ),
     "people": (
-        "/sequences", *(f"/sequences/new?way={way}" for way in ("short", "draw", "file")),
+        "/sequences", *(f"/sequences/1?tab={tab}" for tab in SEQUENCE),
+        *(f"/sequences/new?way={way}" for way in ("short", "draw", "file")),
         "/contacts", "/contacts/1", "/contacts/import", "/templates", "/templates/birthday_standard_v1",
         *(f"/timing?tab={tab}" for tab in TIMING),
     ),
