@@ -27,6 +27,8 @@ SOON = 5.0
 """Seconds that what was read may be old: it is the same for all who look."""
 SHOWN = 20
 MOST_TOASTS = 3
+MOST_SESSIONS = 1000
+"""What so many were told is remembered; the oldest begins anew."""
 LOOKED = "looked"
 """The preference that says when a person last opened the bell."""
 _COUNT = "carillon_news"
@@ -104,7 +106,10 @@ class Bell:
 
     def _told(self) -> _Told:
         who = visit()
-        return _TOLD.setdefault(who.session.hash, _Told(who.workspace.clock.now()))
+        told = _TOLD.setdefault(who.session.hash, _Told(who.workspace.clock.now()))
+        if len(_TOLD) > MOST_SESSIONS:
+            del _TOLD[next(iter(_TOLD))]
+        return told
 
     def _since(self) -> datetime:
         """When this person last looked; who never did has seen what was there when they signed in."""

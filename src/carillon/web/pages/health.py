@@ -139,5 +139,6 @@ def _jobs(found: HealthReport) -> None:
 
 def _hours(hours: float) -> str:
     if hours < 1:
-        return f"{round(hours * 60)} minutes ago"
+        minutes = round(hours * 60)
+        return f"{minutes} minute{'' if minutes == 1 else 's'} ago" if minutes else "just now"
     return f"{hours:.0f} hours ago" if hours < 48 else f"{hours / 24:.0f} days ago"

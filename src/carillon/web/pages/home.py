@@ -128,7 +128,7 @@ async def home() -> None:
         if glance.campaigns:
             options = {"": "All campaigns"} | {name: name for name in glance.campaigns}
             choice("Campaign", options, state["campaign"], on_change=choose).style("width: 190px")
-        way("Campaign report", "/campaigns", "plain", "bar_chart")
+        way("Campaign report", "/campaigns", "plain", "bar_chart").classes("c-wide")
         button("Run everything due", "play_circle", lambda: _run_due(again), role=Role.EDITOR)
         if who.may(Role.EDITOR):
             way("New sequence", "/sequences/new", "primary", "add")

@@ -33,7 +33,12 @@ def bars(found: Forecast, days: Sequence[date]) -> dict[str, Any]:
             "symbol": "none",
             "silent": True,
             "lineStyle": {"type": "dashed", "width": 1.5},
-            "label": {"formatter": f"cap {found.cap:,}", "position": "insideEndTop", "fontSize": 11.5},
+            "label": {
+                "formatter": f"cap {found.cap:,}",
+                "position": "insideEndTop",
+                "fontSize": 11.5,
+                "textBorderWidth": 0,
+            },
             "data": [{"yAxis": found.cap}],
         }
     return {

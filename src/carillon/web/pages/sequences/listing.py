@@ -41,7 +41,7 @@ COLUMNS = (
     Column("name", "Sequence", link="path"),
     Column("status", "Status", badge="tone"),
     Column("campaign", "Campaign", wide=True),
-    Column("contacts", "Contacts", number=True),
+    Column("contacts", "Contacts", number=True, wide=True),
     Column("sent", "Emails sent", number=True, wide=True),
     Column("replies", "Replies", number=True),
     Column("rate", "Reply rate", number=True, wide=True),

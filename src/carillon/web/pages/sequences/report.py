@@ -20,7 +20,6 @@ from carillon.web.parts import (
     percent,
     read,
     simple,
-    split,
     text,
 )
 
@@ -64,13 +63,12 @@ def _draw(found: Sequence | None, counts: Counts, steps: dict[str, StepCounts], 
             ),
         ):  # fmt: skip
             return
-    with split():
-        with card("Emails", flush=True):
-            simple(COLUMNS, _rows(found, steps), "Emails by step")
-        with card("How people stand"):
-            for state, n in counts.states.items():
-                _share(STATES[state][0], STATES[state][1], n, counts.total)
-            facts({"Reply rate": percent(counts.reply_rate), "Last activity": last})
+    with card("Emails", flush=True):
+        simple(COLUMNS, _rows(found, steps), "Emails by step")
+    with card("How people stand"):
+        for state, n in counts.states.items():
+            _share(STATES[state][0], STATES[state][1], n, counts.total)
+        facts({"Reply rate": percent(counts.reply_rate), "Last activity": last})
 
 
 def _rows(found: Sequence, steps: dict[str, StepCounts]) -> list[dict[str, object]]:

@@ -78,9 +78,8 @@ def _figures(found: TimingReport) -> None:
         )
         stat("Until a reply", _hours(total.mean_hours), _ends(total))
         lift = total.lift
-        sure = lift.low is not None and lift.high is not None and (lift.low > 0 or lift.high < 0)
-        tone = ("good" if (lift.lift or 0) > 0 else "bad") if sure else ""
-        stat("Gained by choosing", "–" if lift.lift is None else f"{lift.lift:+.0%}", _lift(lift), tone=tone)
+        tone = ("good" if (lift.lift or 0) > 0 else "bad") if _is_sure(lift) else ""
+        stat("Gained by choosing", _gain(lift), _lift(lift), tone=tone)
 
 
 def _heat(found: TimingReport) -> None:
@@ -157,10 +156,22 @@ def _rows(lines: Sequence[Line]) -> list[dict[str, str]]:
             "hours": _hours(one.mean_hours),
             "day": (one.best_day or "not enough data").capitalize(),
             "hour": _hour(one.best_hour),
-            "lift": "–" if one.lift.lift is None else f"{one.lift.lift:+.0%}",
+            "lift": _gain(one.lift),
         }
         for one in lines
     ]
+
+
+def _is_sure(lift: Lift) -> bool:
+    """Whether the interval is all on one side of nothing."""
+    return lift.low is not None and lift.high is not None and (lift.low > 0 or lift.high < 0)
+
+
+def _gain(lift: Lift) -> str:
+    """A figure that may as well be chance would be read as one that is not."""
+    if lift.lift is None:
+        return "–"
+    return f"{lift.lift:+.0%}" if _is_sure(lift) else "not sure"
 
 
 def _lift(lift: Lift) -> str:
@@ -168,9 +179,8 @@ def _lift(lift: Lift) -> str:
         return "no hours were chosen yet"
     if lift.low is None or lift.high is None:
         return f"too early: {number(lift.chosen)} chosen, {number(lift.held_out)} held out"
-    chance = "" if lift.low > 0 or lift.high < 0 else ", may be chance"
     return (
-        f"{lift.low:+.0%} to {lift.high:+.0%} (95 %){chance}; "
+        f"{lift.low:+.0%} to {lift.high:+.0%} (95 %); "
         f"{number(lift.chosen)} against {number(lift.held_out)} held out"
     )
 
