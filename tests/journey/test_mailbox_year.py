@@ -134,9 +134,10 @@ class Simulation:
         """Look every two minutes, as far as there is something to see."""
         while True:
             put_in_order(self.workspace.database, self.workspace.settings, self.clock.now())
+            # The plus keeps SQLite to the index of pending slots, of which there are few.
             ((first,),) = query(
                 self.workspace,
-                "select min(send_at) from send_slots where status = 'pending' and schedule_id is not null",
+                "select min(send_at) from send_slots where status = 'pending' and +schedule_id is not null",
             )
             slot = moment_of(first)
             if slot is None:
