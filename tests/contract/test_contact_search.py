@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from carillon.store import contact_filters, contact_marks, contact_search
 from carillon.store.contact_search import ANY, Wanted
@@ -18,6 +16,7 @@ from carillon.store.engine import Connection
 from carillon.store.paging import Slice
 from carillon.workspace import Workspace
 from tests.contract.lists import bring_in, execute, query
+from tests.contract.statements import answered_by, watched
 
 STATES, STATUSES = ("CA", "NY", "VT", None), ("active", "bounced", "opted_out")
 TAGS, CODES = ("gold", "may", "vip"), ("invalid_zip", "missing_zip")
@@ -168,28 +167,16 @@ def test_no_search_reads_all_contacts(workspace: Workspace, crowd: list[dict[str
             assert not read, (statement, read)
 
 
-@contextmanager
-def watched(connection: Connection) -> Iterator[dict[str, Any]]:
-    """The statements that are run meanwhile, with values."""
-    asked: dict[str, Any] = {}
-
-    def note(_c: Any, _cursor: Any, statement: str, values: Any, *_: Any) -> None:
-        asked[statement] = values
-
-    event.listen(connection, "before_cursor_execute", note)
-    try:
-        yield asked
-    finally:
-        event.remove(connection, "before_cursor_execute", note)
-
-
 def scans(connection: Connection, statement: str, values: Any) -> list[str]:
     """The steps in which a big table is read from end to end."""
     if connection.dialect.name == "sqlite":
-        steps = [str(row[3]) for row in connection.exec_driver_sql(f"explain query plan {statement}", values)]
         # The last goes by id from where the page begins: from end to end for what nobody is.
         end_to_end = ("SCAN ", "SEARCH contacts USING INTEGER PRIMARY KEY (rowid>")
-        return [one for one in steps if one.startswith(end_to_end) and one.split()[1] in BIG]
+        return [
+            one
+            for one in answered_by(connection, statement, values)
+            if one.startswith(end_to_end) and one.split()[1] in BIG
+        ]
     rows = connection.exec_driver_sql(f"explain {statement}", values).scalars()
     return [one for one in rows if "Seq Scan" in one and one.split(" on ")[1].split()[0] in BIG]
 

@@ -12,11 +12,14 @@ from carillon.keys import FOLLOWUP_BIT, KIND_MASK, KIND_SHIFT
 from carillon.plan.forecast import Forecast
 from carillon.plan.inquire import forecast
 from carillon.store import forecast as counting
-from carillon.words import By
+from carillon.store.bulk import insert_rows
+from carillon.store.left_days import left
+from carillon.words import FIRST_CAMPAIGN, UNKNOWN_KIND, By
 from carillon.workspace import Workspace
 from tests.contract.campaign_crowd import campaign_crowd
 from tests.contract.conftest import MakeWorkspace
 from tests.contract.diary import KIND_WORDS, Diary
+from tests.contract.statements import answered_by, watched
 from tests.plan.worlds import World
 
 TODAY = date(2026, 3, 10)
@@ -52,7 +55,8 @@ def emails(world: World, diary: Diary) -> list[Email]:
         email(key >> 31, (key >> KIND_SHIFT) & KIND_MASK, bool(key & FOLLOWUP_BIT), send, "")  # type: ignore[operator, arg-type]
         for key, send in diary.query(f"select id, send from plan where state & 15 = 0 and {span}")
     ]
-    left = f"from outbox where status not in ('failed', 'cancelled') and {span}"
+    counts = "status not in ('failed', 'cancelled') and channel = 'email' and enrollment_id is null"
+    left = f"from outbox where {counts} and {span}"
     rows = diary.query(f"select contact_id, kind, followup, send, email_type {left}")
     return found + [email(*row) for row in rows]  # type: ignore[arg-type]
 
@@ -82,6 +86,46 @@ def test_every_way_of_adding_up_is_a_count(planned: tuple[World, Diary, Workspac
         row.name for row in ask(workspace, By.CAMPAIGN).periods
     }
     assert FOLLOWUP in ask(workspace, By.MONTH).by_type
+
+
+def test_odd_emails_are_counted_for_what_they_are(planned: tuple[World, Diary, Workspace]) -> None:
+    """Those of sequences, other channels or elsewhere, that never left; and the rest within an index."""
+    world, diary, workspace = planned
+    day = day_number(TODAY)
+    one, of_campaign = world.campaigns.instances[0], world.campaigns.instances[0].kind
+    rows = [
+        (kind, followup, word, status, channel, enrollment, instance)
+        for kind, word in ((0, "birthday"), (of_campaign, f"campaign_{one.type}"), (UNKNOWN_KIND, "card"),
+                           (UNKNOWN_KIND, "sequence"))
+        for status in ("sent", "scheduled", "failed", "cancelled")
+        for channel in ("email", "sms")
+        for followup in (0, 1)
+        for enrollment, instance in (((77, None),) if word == "sequence" else ((None, None), (None, 1)))
+    ]  # fmt: skip
+    columns = ("id", "contact_id", "kind", "followup", "email_type", "status", "channel", "enrollment_id",
+               "campaign_instance_id", "send")  # fmt: skip
+    listed = [(-9_000 - n, 1 + n % 40, *row, day) for n, row in enumerate(rows)]
+    workspace.database.write(lambda connection: insert_rows(connection, "outbox", columns, listed))
+    names = {instance.kind - FIRST_CAMPAIGN: instance.name for instance in world.campaigns.instances}
+    every = Counter(
+        (FOLLOWUP if followup else word, names.get(instance if instance else kind - FIRST_CAMPAIGN))
+        for kind, followup, word, instance in diary.query(
+            "select kind, followup, email_type, campaign_instance_id from outbox where enrollment_id is null"
+            f" and status not in ('failed', 'cancelled') and channel = 'email' and send = {day}"
+        )
+    )
+    with workspace.database.snapshot() as connection:
+        found = left(connection, day, day)
+    assert {(word, campaign): n for _, word, campaign, _, n in found} == every
+    assert len(every) > 5
+
+    if workspace.database.is_sqlite:
+        with workspace.database.snapshot() as connection:
+            with watched(connection) as asked:
+                left(connection, day - 30, day)
+            said = [answered_by(connection, statement, values)[0] for statement, values in asked.items()]
+        assert "COVERING INDEX outbox_by_day" in said[1], said
+        assert "INDEX outbox_odd" in said[2], said
 
 
 def test_campaigns_have_their_follow_ups(planned: tuple[World, Diary, Workspace]) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection
 
 from carillon.advance.run import advance
 from carillon.clock import ManualClock
@@ -29,6 +29,7 @@ from tests.contract.outbox import (
 )
 from tests.contract.sequence_world import add_sequence, enroll, later, steps
 from tests.contract.slot_world import given, mailbox, put_slots, slot_states
+from tests.contract.statements import answered_by, watched
 from tests.contract.test_sending_day import send, template
 from tests.contract.test_slots_release import MORNING
 from tests.contract.test_slots_release import TODAY as DATE
@@ -304,11 +305,9 @@ def test_a_look_reads_the_slots_to_come_and_not_the_used_ones(morning: Workspace
         return
 
     def plans(connection: Connection) -> list[str]:
-        said: dict[str, object] = {}
-        event.listen(connection, "before_cursor_execute", lambda *its: said.__setitem__(its[2], its[3]))
-        slot_use.settle(connection, NINE, NINE)
-        asked = [(f"explain query plan {one}", values) for one, values in said.items()]
-        return [str(connection.exec_driver_sql(one, values).fetchone()) for one, values in asked]
+        with watched(connection) as asked:
+            slot_use.settle(connection, NINE, NINE)
+        return [answered_by(connection, one, values)[0] for one, values in asked.items()]
 
     found = morning.database.write(plans)
     assert len(found) == 4

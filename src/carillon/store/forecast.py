@@ -19,12 +19,9 @@ from sqlalchemy import Connection, text
 from carillon.keys import CONTACT_SHIFT, KIND_MASK, KIND_SHIFT
 from carillon.packing import REASON_MASK
 from carillon.store.bulk import is_sqlite, read_integers, read_strings
-from carillon.store.people import INSTANCE
+from carillon.store.left_days import FOLLOWUP, left, left_by_state
 from carillon.store.planning import PlanReader, iter_ranges
-from carillon.words import Status
 
-FOLLOWUP = "followup"
-"""What follow-ups of any tier are called in a forecast."""
 _STEP = 500_000
 """Contacts whose rows are in memory at a time."""
 _FOLLOWUPS = KIND_MASK + 1
@@ -74,7 +71,7 @@ def volumes(connection: Connection, first: int, last: int, by_state: bool = Fals
         email_type, campaign = kinds.get(sort % _FOLLOWUPS, ("campaign", None))
         name = FOLLOWUP if sort >= _FOLLOWUPS else email_type
         counts.setdefault((day, name, campaign or "", state or ""), [0, 0])[0] += n
-    for day, name, campaign, state, n in _left(connection, first, last, by_state):
+    for day, name, campaign, state, n in (left_by_state if by_state else left)(connection, first, last):
         counts.setdefault((day, name, campaign or "", state or ""), [0, 0])[1] += n
     return [
         Volume(day, name, planned, left, campaign or None, state or None)
@@ -185,29 +182,3 @@ def _cells(
         state, kind = divmod(rest, len(kinds))
         found[names[state], int(kinds[kind]), start + offset] += int(n[cell])
     return found
-
-
-def _left(
-    connection: Connection, first: int, last: int, by_state: bool
-) -> list[tuple[int, str, str | None, str | None, int]]:
-    """Day, type, campaign, state and number of what has left."""
-    state = "c.state" if by_state else "null"
-    join = "left join contacts c on c.id = o.contact_id" if by_state else ""
-    word = "case when o.followup <> 0 then :followup else o.email_type end"
-    columns = f"o.send, {word}, i.instance_name"
-    rows = connection.execute(
-        text(
-            f"select {columns}, {state}, count(*) from outbox o"
-            f" left join campaign_instances i on i.id = {INSTANCE} {join}"
-            " where o.send between :first and :last and o.enrollment_id is null and o.channel = 'email'"
-            f" and o.status not in (:failed, :cancelled) group by 1, 2, 3{', 4' if by_state else ''}"
-        ),
-        {
-            "first": first,
-            "last": last,
-            "followup": FOLLOWUP,
-            "failed": Status.FAILED.value,
-            "cancelled": Status.CANCELLED.value,
-        },
-    )
-    return [(int(day), kind, campaign, where, int(n)) for day, kind, campaign, where, n in rows]

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 
 from carillon.keys import CONTACT_SHIFT, KIND_MASK, KIND_SHIFT
 from carillon.packing import REASON_MASK
-from carillon.store.forecast import FOLLOWUP
+from carillon.store.left_days import FOLLOWUP
 from carillon.store.paging import Slice, sliced
 from carillon.words import FIRST_CAMPAIGN, SkipReason, Status
 

@@ -8,7 +8,19 @@ One table after the other; the planner's and the dispatcher's are long because t
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, Table, Text, false, func
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    false,
+    func,
+    text,
+)
 
 from carillon.store import tables_jobs, tables_listening, tables_pace, tables_sequences, tables_web
 from carillon.store.tables_base import NOW, Id, Json, Moment, metadata
@@ -200,7 +212,20 @@ outbox = Table(
     info={"holds": "emails that have left the planner's hands, and those of sequences"},
 )
 Index("outbox_by_contact", outbox.c.contact_id)
-Index("outbox_by_day", outbox.c.send)
+# Mail is counted by day and type without a look at the rows; those of which this is not the truth are odd.
+Index(
+    "outbox_by_day",
+    outbox.c.send,
+    outbox.c.email_type,
+    outbox.c.followup,
+    outbox.c.campaign_instance_id,
+    outbox.c.kind,
+)
+_ODD = text(
+    "status in ('failed', 'cancelled') or channel <> 'email'"
+    " or (enrollment_id is null) = (email_type = 'sequence')"
+)
+Index("outbox_odd", outbox.c.send, sqlite_where=_ODD, postgresql_where=_ODD)
 _UNNOTICED = (
     outbox.c.enrollment_id.is_not(None)
     & outbox.c.noticed_at.is_(None)

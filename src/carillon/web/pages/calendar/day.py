@@ -14,7 +14,7 @@ from carillon.days import day_number
 from carillon.errors import InputError
 from carillon.store import campaigns, mail_days, schedules
 from carillon.store.engine import Connection
-from carillon.store.forecast import FOLLOWUP
+from carillon.store.left_days import FOLLOWUP
 from carillon.store.mail_days import Cell
 from carillon.web.pages.calendar.ways import Wish, bearings, path_of, volume
 from carillon.web.parts import (
