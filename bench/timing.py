@@ -5,6 +5,9 @@ meets the same emails and the same readers; what counts is the replies to be exp
 as a share of those at the best hours there were (regret is what lacks to 1). Answers are known three days
 later, beliefs are formed anew each day. All runs of a shape go on at once: tables have the runs in front.
 
+`explore` is told with and without a hold-out: with it a tenth of the emails go at an hour of chance, and the
+report's own `Lift` compares the two sides of each run; whether its interval holds what is true is told too.
+
 The constants of `carillon.besttime` were chosen on `TUNING` (`--shapes tuning`); what they are worth is
 read off `JUDGING`, which they have not seen.
 """
@@ -15,7 +18,7 @@ import argparse
 import json
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from itertools import product
 
@@ -23,13 +26,15 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from bench.timing_lift import Side, lift_table, reported
 from carillon.besttime import PROFILE_PERCENT, Belief, Seen, belief, default_profile, drawn
 
 DAYS, KNOWN_AFTER_DAYS, LEVEL = 90, 3, 0.08
 HOURS = range(9, 18)
 SIZES = {200: 400, 2_000: 200, 6_000: 80, 20_000: 40}
 """Emails, and how often each is simulated."""
-EXPLORE = "explore"
+EXPLORE, HOLD_OUT = "explore", "with a hold-out"
+HELD_SHARE = 0.1
 RULES = ("always 9 o'clock", "uniform", "default profile", "raw rate, 5 or more", "best", EXPLORE)
 SLACK = 0.02
 """More than this `explore` must not lose to a rule whose luck it is to fit a shape."""
@@ -97,6 +102,20 @@ class Day:
     luck: np.ndarray
     pick: np.ndarray
     seed: np.ndarray
+    held: np.ndarray
+    """Whether a rule with a hold-out lets it go at an hour of chance."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a rule. Shapes (runs,)."""
+
+    expected: np.ndarray
+    """Replies to be expected."""
+    best: np.ndarray
+    """Those at the best hours there were."""
+    sides: tuple[Side, Side]
+    """Emails whose hour was chosen, and those that the rule with a hold-out leaves to chance."""
 
 
 def days(runs: int, emails: int, chance: np.random.Generator) -> Iterator[Day]:
@@ -106,34 +125,37 @@ def days(runs: int, emails: int, chance: np.random.Generator) -> Iterator[Day]:
         shape = (runs, n)
         hours = chance.integers(0, 24, shape) + number % 7 * 24
         seeds = chance.integers(0, 2**63, shape).astype(np.uint64)
-        yield Day(hours, chance.random(shape), chance.random(shape), seeds)
+        luck, pick, held = chance.random((3, *shape))
+        yield Day(hours, luck, pick, seeds, held < HELD_SHARE)
 
 
-def simulate(shape: str, emails: int, rule: str, runs: int) -> tuple[np.ndarray, np.ndarray]:
-    """Of each run, the replies to be expected, and those at the best hours there were."""
+def simulate(shape: str, emails: int, rule: str, runs: int) -> Outcome:
+    """A rule among these readers."""
     truth = readers(shape).ravel()
     cells, there = candidates()
     seen, known = Seen.nothing(runs), belief(Seen.nothing(runs))
     waiting: list[tuple[np.ndarray, np.ndarray]] = []
-    expected, best = np.zeros(runs), np.zeros(runs)
+    best, sides = np.zeros(runs), np.zeros((2, 3, runs))
     run = np.arange(runs)[:, None]
     for day in days(runs, emails, np.random.default_rng(emails)):
         if len(waiting) > KNOWN_AFTER_DAYS:
             sent, answered = waiting.pop(0)
             seen = Seen(seen.sent + sent, seen.answered + answered)
-            known = belief(seen) if rule in ("best", EXPLORE) else known
+            known = belief(seen) if rule in ("best", EXPLORE, HOLD_OUT) else known
         open_, mask = cells[day.now], there[day.now]
         score = scores(rule, open_, seen, known, day)
         taken = np.where(mask, score, -np.inf).argmax(axis=-1)
         cell = np.take_along_axis(open_, taken[..., None], -1)[..., 0]
         rate = truth[cell]
-        expected += rate.sum(axis=-1)
+        answers = day.luck < rate
+        for side, mine in enumerate((~day.held, day.held)):
+            sides[side] += np.stack([(mine * each).sum(axis=-1) for each in (1, answers, rate)])
         best += np.where(mask, truth[open_], 0).max(axis=-1).sum(axis=-1)
         sent, answered = np.zeros((runs, 168)), np.zeros((runs, 168))
         np.add.at(sent, (run, cell), 1)
-        np.add.at(answered, (run, cell), day.luck < rate)
+        np.add.at(answered, (run, cell), answers)
         waiting.append((sent.reshape(-1, 7, 24), answered.reshape(-1, 7, 24)))
-    return expected, best
+    return Outcome(sides[:, 2].sum(axis=0), best, (Side(*sides[0]), Side(*sides[1])))
 
 
 def scores(rule: str, open_: np.ndarray, seen: Seen, known: Belief, day: Day) -> np.ndarray:
@@ -153,6 +175,9 @@ def scores(rule: str, open_: np.ndarray, seen: Seen, known: Belief, day: Day) ->
         return at(default_profile())
     if rule == "best":
         return at(known.mean)
+    if rule == HOLD_OUT:
+        by_chance = scores("uniform", open_, seen, known, day)
+        return np.where(day.held[..., None], by_chance, scores(EXPLORE, open_, seen, known, day))
     if rule == EXPLORE:
         centre, spread = known.log_odds
         return drawn(at(centre), at(spread), day.seed[..., None], open_.astype(np.uint64))
@@ -169,7 +194,7 @@ Task = tuple[int, str, str, int]
 """Emails, shape, rule, runs."""
 
 
-def job(task: Task) -> tuple[tuple[int, str, str], tuple[np.ndarray, np.ndarray]]:
+def job(task: Task) -> tuple[tuple[int, str, str], Outcome]:
     emails, shape, rule, runs = task
     return (emails, shape, rule), simulate(shape, emails, rule, runs)
 
@@ -184,7 +209,7 @@ def main() -> None:
     shapes = SHAPES[options.shapes]
     with ProcessPoolExecutor(options.workers) as pool:
         runs = {emails: n // 8 if options.quick else n for emails, n in SIZES.items()}
-        tasks = [(*task, runs[task[0]]) for task in product(options.emails, shapes, RULES)]
+        tasks = [(*task, runs[task[0]]) for task in product(options.emails, shapes, (*RULES, HOLD_OUT))]
         found = dict(pool.map(job, tasks))
     for emails in options.emails:
         title = f"{emails:,} emails, {runs[emails]} runs: share of the best possible replies"
@@ -192,8 +217,8 @@ def main() -> None:
         gains: dict[str, list[np.ndarray]] = {rule: [] for rule in RULES}
         worst: dict[str, tuple[float, str]] = {}
         for shape in shapes:
-            most = found[emails, shape, EXPLORE][1]
-            shares = {rule: found[emails, shape, rule][0] / most for rule in RULES}
+            most = found[emails, shape, EXPLORE].best
+            shares = {rule: found[emails, shape, rule].expected / most for rule in RULES}
             table.add_row(shape, *(f"{shares[rule].mean():.3f}" for rule in RULES))
             for rule in RULES:
                 gain = shares[EXPLORE] / shares[rule] - 1
@@ -201,7 +226,7 @@ def main() -> None:
                 worst[rule] = min(worst.get(rule, (np.inf, "")), (float(gain.mean()), shape))
             results.append(
                 {"emails": emails, "readers": shape}
-                | {"replies": {rule: float(found[emails, shape, rule][0].mean()) for rule in RULES}}
+                | {"replies": {rule: float(found[emails, shape, rule].expected.mean()) for rule in RULES}}
                 | {"regret": {rule: float(1 - shares[rule].mean()) for rule in RULES}}
             )
         table.add_section()
@@ -217,6 +242,9 @@ def main() -> None:
         table.add_row("at worst, %", *(f"{100 * worst[rule][0]:+.1f}" for rule in RULES))
         table.add_row("where", *(worst[rule][1] if worst[rule][0] < -SLACK else "" for rule in RULES))
         console.print(table)
+        lifts = {shape: reported(*found[emails, shape, HOLD_OUT].sides) for shape in shapes}
+        console.print(lift_table(emails, lifts))
+        results += [{"emails": emails, "readers": shape} | asdict(one) for shape, one in lifts.items()]
         results.append(
             {"emails": emails, "gain": {rule: told[rule][0] for rule in RULES}}
             | {"plus_minus": {rule: told[rule][1] for rule in RULES}}

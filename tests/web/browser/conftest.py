@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.web.browser.site import Site, demo_folder, serving
 
@@ -29,8 +29,9 @@ FLAGS = (
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )  # fmt: skip
 HEIGHT = {390: 844}
-SECONDS = 60_000
+PATIENCE_MS = 60_000
 """Milliseconds that anything on a page may take: machines that test are busy."""
+expect.set_options(timeout=PATIENCE_MS)
 
 OpenPage = Callable[..., Page]
 Contexts = dict[tuple[str, str], BrowserContext]
@@ -129,7 +130,7 @@ def open_page(demo_site: Site, browser: Browser, known: Contexts) -> Iterator[Op
 
 def _fresh(browser: Browser) -> BrowserContext:
     made = browser.new_context(timezone_id="America/New_York")
-    made.set_default_timeout(SECONDS)
+    made.set_default_timeout(PATIENCE_MS)
     return made
 
 

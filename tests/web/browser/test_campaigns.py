@@ -66,7 +66,7 @@ def test_import_make_a_campaign_target_it_look_at_the_calendar_see_why_one_is_sk
     assert campaign(demo_site, "journey")["targets"] == {"pending": 1}
 
     page.get_by_role("button", name="Make the plan").click()
-    expect(page.get_by_text("The plan is made")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("The plan is made")).to_be_visible()
     go(page, f"/campaigns/{campaign(demo_site, 'journey')['id']}?tab=skipped")
     page.get_by_role("link", name="ida.journey@example.com").click()
     expect(

@@ -9,9 +9,11 @@ from nicegui import ui
 from carillon.watch.health import Health, HealthReport, check
 from carillon.web.parts import (
     Column,
+    Drawn,
     ago,
     button,
     card,
+    column,
     every,
     facts,
     grid,
@@ -52,27 +54,41 @@ _CODE = re.compile(r"`([^`]+)`")
 async def health() -> None:
     """The report, kept as things are."""
 
-    @ui.refreshable
-    async def report() -> None:
-        _draw(await work_long(lambda workspace: check(workspace.folder, workspace.clock)))
+    async def measure() -> None:
+        found = await work_long(lambda workspace: check(workspace.folder, workspace.clock))
+        issues.show(found.status, found.issues)
+        figures.show(found)
 
     with actions():
-        button("Measure again", "refresh", report.refresh)
+        button("Measure again", "refresh", measure)
     with ui.element("div").classes("c-col").style("gap: 18px"):
-        await report()
-    every(report.refresh)
+        issues = Drawn(column().style("gap: 18px"), _issues)
+        figures = Drawn(column().style("gap: 18px"), _figures)
+    await measure()
+    every(measure)
 
 
-def _draw(found: HealthReport) -> None:
-    title, words = _WORDS[found.status]
-    tone = _TONES[found.status]
+def _issues(status: Health, issues: tuple[str, ...]) -> None:
+    title, words = _WORDS[status]
+    tone = _TONES[status]
     with ui.element("div").classes(f"c-note-box c-is-{tone}").props('role="status"'):
         icon({"good": "check_circle", "warn": "warning", "bad": "error"}[tone])
         with ui.element("div"):
             text("div", title, "c-strong")
             text("div", words)
-    if found.issues:
-        _issues(found.issues)
+    if not issues:
+        return
+    with card("What to look at", flush=True), ui.element("div").classes("c-list"):
+        for issue in issues:
+            with ui.element("div"):
+                icon("priority_high").classes("c-warn").style("font-size: 19px")
+                with ui.element("div").classes("c-grow"):
+                    _with_commands(issue[:1].upper() + issue[1:])
+                if (remedy := _remedy(issue)) is not None:
+                    way(remedy[1], remedy[0], "plain")
+
+
+def _figures(found: HealthReport) -> None:
     if not found.database_connected:
         return
     with grid(150):
@@ -97,17 +113,6 @@ def _draw(found: HealthReport) -> None:
                     "Measured": when_words(found.timestamp, seconds=True),
                 }
             )
-
-
-def _issues(issues: tuple[str, ...]) -> None:
-    with card("What to look at", flush=True), ui.element("div").classes("c-list"):
-        for issue in issues:
-            with ui.element("div"):
-                icon("priority_high").classes("c-warn").style("font-size: 19px")
-                with ui.element("div").classes("c-grow"):
-                    _with_commands(issue[:1].upper() + issue[1:])
-                if (remedy := _remedy(issue)) is not None:
-                    way(remedy[1], remedy[0], "plain")
 
 
 def _remedy(issue: str) -> tuple[str, str] | None:
