@@ -38,6 +38,9 @@ bench: $(READY)
 	$(BIN)/python -m bench.plan --database postgresql --contacts 1000000
 	$(BIN)/python -m bench.release
 	$(BIN)/python -m bench.release --database postgresql --emails 100000 1000000
+	$(BIN)/python -m bench.timing
+	$(BIN)/python -m bench.web --plan
+	$(BIN)/python -m bench.web --plan --postgres
 
 docs: $(READY)
 	$(BIN)/python docs/generate.py
