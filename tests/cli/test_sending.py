@@ -141,6 +141,27 @@ def test_doubts_are_settled_by_the_account(ready: Path, run: Run) -> None:
     assert (again["settled"], again["doubts"]) == (0, [])
 
 
+def test_what_failed_is_listed_and_sent_again(ready: Path, run: Run) -> None:
+    said(run, ready, "template", "activate", "spring")
+    said(run, ready, "release")
+    assert said(run, ready, "failed") == "No email has failed.\n"
+    with closing(sqlite3.connect(ready / "carillon.db")) as database, database:
+        database.execute("update outbox set status = 'failed', last_error = 'the login was refused'")
+    for wrong in (["--again"], ["--all"], ["1"], ["1", "--all", "--again"]):
+        assert run("-w", ready, "failed", *wrong).code == 2
+    assert "the login was refused" in said(run, ready, "failed")
+    assert said(run, ready, "failed", "--days", "1").startswith("2 emails of the last 1 day failed:")
+    listed = json.loads(said(run, ready, "failed", "--json"))
+    assert (listed["n"], {one["account"] for one in listed["failed"]}) == (2, {"main"})
+    assert "cannot be sent again" in run("-w", ready, "--now", NOW, "failed", "77", "--again").err
+    one = str(listed["failed"][0]["id"])
+    assert said(run, ready, "failed", one, "--again") == "1 email leaves with the next dispatch.\n"
+    with closing(sqlite3.connect(ready / "carillon.db")) as database, database:
+        database.execute("update outbox set account_id = null where status = 'failed'")
+    assert "1 email cannot" in said(run, ready, "failed", "--all", "--again")
+    assert "main: sent 1" in said(run, ready, "send", "--once")
+
+
 def test_doubts_tell_the_policy(ready: Path, run: Run) -> None:
     assert json.loads(said(run, ready, "doubts", "--json"))["policy"] == "hold"
     sending(ready, on_doubt="maybe")

@@ -29,6 +29,7 @@ from carillon.cli import (
     demo,
     explain,
     exports,
+    failed,
     forecast,
     health,
     imports,
@@ -248,7 +249,8 @@ _add(app, slots.slots, "slots", SEND)
 _add(app, send.release, "release", SEND)
 _add(app, send.send, "send", SEND)
 # Ids of sequences' emails begin with a minus, which would be taken for an option.
-app.command("doubts", rich_help_panel=SEND, context_settings={"ignore_unknown_options": True})(send.doubts)
+for _name, _command in (("doubts", send.doubts), ("failed", failed.failed)):
+    app.command(_name, rich_help_panel=SEND, context_settings={"ignore_unknown_options": True})(_command)
 _add(app, listen.listen, "listen", SEND)
 _add(app, replies.replies, "replies", SEND)
 app.add_typer(_pauses, name="pause", rich_help_panel=CARE)

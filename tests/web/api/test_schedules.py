@@ -134,6 +134,27 @@ def test_what_is_cancelled_is_not_planned_again(planned: Api) -> None:
     assert planned.call("POST", f"/schedules/{waiting}/cancel").status_code == 422
 
 
+def test_what_failed_is_sent_again(planned: Api) -> None:
+    email = of(planned, 3, "birthday")["id"]
+    assert "only one that failed" in planned.call("POST", f"/schedules/{email}/again").json()["detail"]
+    assert planned.call("POST", "/schedules/12345/again").status_code == 404
+
+    def change(wanted: str) -> None:
+        planned.workspace.database.write(
+            lambda c: (
+                c.exec_driver_sql(f"update email_schedules set status = 'failed' where id = {email}")
+                and c.exec_driver_sql(f"update outbox set account_id = {wanted} where id = {email}")
+            )
+        )
+
+    change("null")
+    assert "no account" in planned.call("POST", f"/schedules/{email}/again").json()["detail"]
+    change("1")
+    again = planned.post(f"/schedules/{email}/again")
+    assert (again["status"], again["account_id"]) == ("scheduled", 1)
+    assert planned.call("POST", f"/schedules/{email}/again").status_code == 422
+
+
 def test_runs_and_forecast(planned: Api) -> None:
     (run_,) = planned.pages("/plan/runs", 1)
     assert (run_["status"], run_["contacts"]) == ("completed", 5)

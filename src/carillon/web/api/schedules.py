@@ -9,7 +9,9 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
 from carillon.days import day_number
+from carillon.errors import InputError
 from carillon.plan.move import move
+from carillon.send.again import send_again
 from carillon.store import schedules as store
 from carillon.store.contact_lookup import MOST_ID
 from carillon.store.engine import Connection
@@ -110,6 +112,19 @@ def cancel_schedule(here: Here, caller: Sender, schedule_id: ScheduleId) -> Sche
         return _out(_find(connection, schedule_id))
 
     return here.database.write(work)
+
+
+@router.post("/{schedule_id}/again", responses=said(404))
+def send_schedule_again(here: Here, caller: Sender, schedule_id: ScheduleId) -> ScheduleOut:
+    """Let an email that failed leave with the next dispatch. What was wrong has to be mended first."""
+    with here.database.snapshot() as connection:
+        email = _find(connection, schedule_id)
+    if email.status != Status.FAILED:
+        raise InputError(f"the email is {email.status}: only one that failed is sent again")
+    if not send_again(here, day_number(date.fromisoformat(email.day)), [schedule_id], caller.name):
+        raise InputError("it cannot leave any more: it has no account, or its sequence has gone on")
+    with here.database.snapshot() as connection:
+        return _out(_find(connection, schedule_id))
 
 
 @router.post("/{schedule_id}/move", responses=said(404))
