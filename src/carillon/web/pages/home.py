@@ -146,7 +146,7 @@ async def home() -> None:
             note("No plan has been made yet: it is made every night, or now with Run everything due.", "info")
         volume = chart(_bars(glance.forecast), f"Emails a day: {glance.forecast.total:,} in 30 days")
     with split():
-        running, news = Drawn(ui.element("div"), _active), Drawn(ui.element("div"), _news)
+        running, news = (Drawn(ui.element("div").style("display: grid"), part) for part in (_active, _news))
     draw(glance)
     every(again)
 

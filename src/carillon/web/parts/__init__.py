@@ -14,7 +14,7 @@
 - Dialogs: `dialog(title)` and `await answer(made)`, `await confirm(title, words, yes, danger=)`,
   `await busy(title, fn)`.
 - What follows what it shows: `Drawn(place, draw)`, whose `show(*found)` draws only what has changed.
-- Days of mailboxes: `day_strip(view)`, `slot_bar(counts)`.
+- Days of mailboxes: `day_strip(view)`, `slot_bar(counts)`, `strip_time()`.
 - Charts: `chart(options, label)`, `show(chart, options)`, `palette()`, `ink()`.
 
 Tones are good, warn, bad, info. Classes of the style sheet that pages may use: c-muted, c-small, c-strong,
@@ -24,7 +24,7 @@ for distances and widths, but never its colours: those have to follow the theme 
 
 from carillon.web.parts.cards import card, column, empty, grid, row, split, stat, tabs, way
 from carillon.web.parts.charts import chart, ink, palette, show
-from carillon.web.parts.daystrip import day_strip, slot_bar
+from carillon.web.parts.daystrip import day_strip, slot_bar, strip_time
 from carillon.web.parts.deeds import (
     act,
     button,
@@ -104,6 +104,7 @@ __all__ = [
     "slot_bar",
     "split",
     "stat",
+    "strip_time",
     "tabs",
     "text",
     "toast",

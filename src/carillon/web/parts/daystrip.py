@@ -16,6 +16,8 @@ from carillon.web.parts.texts import number, text
 from carillon.words import SlotStatus
 
 HOUR = 60
+STRIP_MINUTES = 5
+"""In which the line of now moves by less than one sees."""
 WORDS = {
     SlotStatus.SENT: ("sent", "good"),
     SlotStatus.PENDING: ("to come", "info"),
@@ -23,6 +25,12 @@ WORDS = {
     SlotStatus.SKIPPED: ("passed unused", "warn"),
 }
 """How a status of a slot is called, and its tone."""
+
+
+def strip_time() -> datetime:
+    """The time, as exactly as a strip shows it: where one is looked at for long, it is drawn anew by that."""
+    now = visit().workspace.clock.now()
+    return now.replace(minute=now.minute // STRIP_MINUTES * STRIP_MINUTES, second=0, microsecond=0)
 
 
 def day_strip(view: DayView) -> Element:

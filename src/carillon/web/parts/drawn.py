@@ -19,11 +19,11 @@ class Drawn:
         self._place, self._draw = place, draw
         self._found: tuple[Any, ...] | None = None
 
-    def show(self, *found: Any) -> None:
-        """Draw it from `found`, which can be compared."""
-        if found == self._found:
+    def show(self, *found: Any, also: object = None) -> None:
+        """Draw it from `found`, which can be compared. `also`: what else it looks different by."""
+        if (*found, also) == self._found:
             return
-        self._found = found
+        self._found = (*found, also)
         self._place.clear()
         with self._place:
             self._draw(*found)

@@ -41,6 +41,7 @@ from carillon.web.parts import (
     row,
     split,
     stat,
+    strip_time,
     text,
     toast,
     visit,
@@ -87,7 +88,8 @@ async def account(name: str) -> None:
 
     async def again() -> None:
         found = await work(lambda workspace: whole(workspace, name))
-        shown.show(found, {one.name: f"read {ago(one.read_at)}" for one in found.folders if one.read_at})
+        looks = {one.name: f"read {ago(one.read_at)}" for one in found.folders if one.read_at}
+        shown.show(found, looks, also=strip_time())
 
     async def known() -> Account:
         return await read(lambda connection: store.find(connection, name))

@@ -25,11 +25,13 @@ from carillon.web.parts import (
     read,
     row,
     simple,
+    strip_time,
     text,
     work,
 )
 from carillon.web.parts.daystrip import WORDS
 from carillon.words import AccountKind, AccountStatus, Role
+from carillon.workspace import Workspace
 
 MOST = 12
 """Mailboxes of which a day is shown at once."""
@@ -57,26 +59,26 @@ async def draw(account: str, day: date | None) -> None:
         return
     chosen = [account] if account in mailboxes else mailboxes[:MOST]
 
-    def draw(views: list[DayView]) -> None:
-        with row().classes("p-filters"):
-            chooser(
-                "Mailbox",
-                mailboxes,
-                account,
-                "all mailboxes",
-                lambda name: path("days", account=name, day=day),
-            )
-            _switch(account, day, views[0])
-        if len(mailboxes) > len(chosen) > 1:
-            note(f"The first {MOST} of {number(len(mailboxes))} mailboxes are shown: choose another.")
+    def look(workspace: Workspace) -> list[DayView]:
+        return [pace.look(workspace, name, day) for name in chosen]
+
+    def strips(views: list[DayView]) -> None:
         for view in views:
             _day(view, whole=len(chosen) == 1)
 
     async def again() -> None:
-        shown.show(await work(lambda workspace: [pace.look(workspace, name, day) for name in chosen]))
+        shown.show(await work(look), also=strip_time())
 
-    shown = Drawn(ui.element("div").classes("c-col").style("gap: 16px"), draw)
-    await again()
+    first = await work(look)
+    with row().classes("p-filters"):
+        chooser(
+            "Mailbox", mailboxes, account, "all mailboxes", lambda name: path("days", account=name, day=day)
+        )
+        _switch(account, day, first[0])
+    if len(mailboxes) > len(chosen) > 1:
+        note(f"The first {MOST} of {number(len(mailboxes))} mailboxes are shown: choose another.")
+    shown = Drawn(ui.element("div").classes("c-col").style("gap: 16px"), strips)
+    shown.show(first, also=strip_time())
     every(again)
 
 
