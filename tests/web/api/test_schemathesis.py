@@ -42,8 +42,12 @@ REAL = {
     "account_id": 1, "webhook_id": 1,
 }  # fmt: skip
 """What the parts of paths are called, and one of each that is there; the sequence by the first example."""
-SHALLOW = {"DELETE /suppressions", "POST /schedules/{schedule_id}/move"}
-"""What the examples of the document do not bring about: it takes an address, or a day, of its own."""
+SHALLOW = {
+    "DELETE /suppressions",
+    "POST /schedules/{schedule_id}/again",
+    "POST /schedules/{schedule_id}/move",
+}
+"""What the examples of the document do not bring about: it takes an address, a day, or a failure of its own."""
 
 
 @pytest.fixture(params=["sqlite", "postgresql"] if os.environ.get("CARILLON_SOAK") else ["sqlite"])
