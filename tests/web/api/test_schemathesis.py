@@ -47,7 +47,7 @@ SHALLOW = {
     "POST /schedules/{schedule_id}/again",
     "POST /schedules/{schedule_id}/move",
 }
-"""What the examples of the document do not bring about: it takes an address, a day, or a failure of its own."""
+"""What the examples of the document do not bring about: it takes an address, a day or a failure."""
 
 
 @pytest.fixture(params=["sqlite", "postgresql"] if os.environ.get("CARILLON_SOAK") else ["sqlite"])
