@@ -91,7 +91,9 @@ def test_pause_edit_and_archive(open_page: OpenPage, demo_site: Site) -> None:
     number = made(demo_site, "to change")["id"]
     page = open_page(f"/campaigns/{number}", user="ed")
     page.get_by_role("button", name="Pause", exact=True).click()
+    expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
     assert campaign(demo_site, "to change")["status"] == "active"
     page.get_by_role("button", name="Pause", exact=True).click()
     page.get_by_role("dialog").get_by_role("button", name="Pause").click()

@@ -62,7 +62,9 @@ def test_pause_and_resume(open_page: OpenPage) -> None:
     """It is asked first; everybody sees it; an escape leaves all as it was."""
     page = open_page("/health", user="ed")
     page.get_by_role("button", name="Pause or resume all mail").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
     expect(page.get_by_text("Running", exact=True)).to_be_visible()
     page.get_by_role("button", name="Pause or resume all mail").click()
     page.get_by_role("dialog").get_by_role("button", name="Pause all mail").click()
