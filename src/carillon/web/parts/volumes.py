@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from carillon.plan.forecast import Forecast
+from carillon.web.parts.charts import ink
 
 
 def type_words(email_type: str) -> str:
@@ -37,7 +38,8 @@ def bars(found: Forecast, days: Sequence[date]) -> dict[str, Any]:
                 "formatter": f"cap {found.cap:,}",
                 "position": "insideEndTop",
                 "fontSize": 11.5,
-                "textBorderWidth": 0,
+                "textBorderColor": "transparent",
+                "color": ink()["text"],
             },
             "data": [{"yAxis": found.cap}],
         }
