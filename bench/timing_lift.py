@@ -49,7 +49,7 @@ def reported(smart: Side, held: Side) -> Reported:
         ]
         one = Lift.of(parts)
         if one.lift is not None and one.low is not None and one.high is not None:
-            told.append((one.lift, one.low > 0 or one.high < 0, one.low <= truth <= one.high))
+            told.append((one.lift, one.is_sure, one.low <= truth <= one.high))
     whole = smart.expected.sum() / smart.emails.sum() / (held.expected.sum() / held.emails.sum()) - 1
     if not told:
         return Reported(float(whole), None, 0.0, 0.0, 0.0)

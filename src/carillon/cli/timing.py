@@ -175,7 +175,7 @@ def _lift(lift: Lift) -> str:
         return "none: no hours were chosen"
     if lift.lift is None or lift.low is None or lift.high is None:
         return f"nothing can be said yet ({number(lift.chosen)} chosen, {number(lift.held_out)} held out)"
-    sure = "" if lift.low > 0 or lift.high < 0 else ", which may be chance"
+    sure = "" if lift.is_sure else ", which may be chance"
     return (
         f"{lift.lift:+.0%} against those held out, 95 % interval {lift.low:+.0%} to {lift.high:+.0%}{sure}"
         f" ({number(lift.chosen)} chosen, {number(lift.held_out)} held out)"

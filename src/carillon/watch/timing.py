@@ -34,6 +34,11 @@ class Lift:
     high: float | None
     """The 95 % interval of the ratio (Katz and others, 1978)."""
 
+    @property
+    def is_sure(self) -> bool:
+        """Whether the interval is all on one side of nothing."""
+        return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
+
     @classmethod
     def of(cls, found: Iterable[Part]) -> Lift:
         smart, held = [0, 0], [0, 0]

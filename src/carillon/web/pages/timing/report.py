@@ -78,7 +78,7 @@ def _figures(found: TimingReport) -> None:
         )
         stat("Until a reply", _hours(total.mean_hours), _ends(total))
         lift = total.lift
-        tone = ("good" if (lift.lift or 0) > 0 else "bad") if _is_sure(lift) else ""
+        tone = ("good" if (lift.lift or 0) > 0 else "bad") if lift.is_sure else ""
         stat("Gained by choosing", _gain(lift), _lift(lift), tone=tone)
 
 
@@ -162,16 +162,11 @@ def _rows(lines: Sequence[Line]) -> list[dict[str, str]]:
     ]
 
 
-def _is_sure(lift: Lift) -> bool:
-    """Whether the interval is all on one side of nothing."""
-    return lift.low is not None and lift.high is not None and (lift.low > 0 or lift.high < 0)
-
-
 def _gain(lift: Lift) -> str:
     """A figure that may as well be chance would be read as one that is not."""
     if lift.lift is None:
         return "–"
-    return f"{lift.lift:+.0%}" if _is_sure(lift) else "not sure"
+    return f"{lift.lift:+.0%}" if lift.is_sure else "not sure"
 
 
 def _lift(lift: Lift) -> str:
